@@ -1,0 +1,107 @@
+from instep_proto.v1 import graph_pb2 as _graph_pb2
+from instep_proto.v1 import key_value_pb2 as _key_value_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class HostCommand(_message.Message):
+    __slots__ = ("fork", "signal")
+    FORK_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    fork: ForkWorker
+    signal: SignalWorker
+    def __init__(self, fork: _Optional[_Union[ForkWorker, _Mapping]] = ..., signal: _Optional[_Union[SignalWorker, _Mapping]] = ...) -> None: ...
+
+class ForkWorker(_message.Message):
+    __slots__ = ("worker_id", "bootstrap", "stdout_file", "stderr_file", "working_directory")
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    BOOTSTRAP_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_FILE_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FILE_FIELD_NUMBER: _ClassVar[int]
+    WORKING_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    bootstrap: WorkerBootstrap
+    stdout_file: str
+    stderr_file: str
+    working_directory: str
+    def __init__(self, worker_id: _Optional[str] = ..., bootstrap: _Optional[_Union[WorkerBootstrap, _Mapping]] = ..., stdout_file: _Optional[str] = ..., stderr_file: _Optional[str] = ..., working_directory: _Optional[str] = ...) -> None: ...
+
+class WorkerBootstrap(_message.Message):
+    __slots__ = ("endpoint", "token", "worker_id", "store_probe_file", "env", "file")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    STORE_PROBE_FILE_FIELD_NUMBER: _ClassVar[int]
+    ENV_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    token: bytes
+    worker_id: str
+    store_probe_file: str
+    env: _containers.RepeatedCompositeFieldContainer[_key_value_pb2.KeyValue]
+    file: str
+    def __init__(self, endpoint: _Optional[str] = ..., token: _Optional[bytes] = ..., worker_id: _Optional[str] = ..., store_probe_file: _Optional[str] = ..., env: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., file: _Optional[str] = ...) -> None: ...
+
+class SignalWorker(_message.Message):
+    __slots__ = ("worker_id", "signal")
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    signal: int
+    def __init__(self, worker_id: _Optional[str] = ..., signal: _Optional[int] = ...) -> None: ...
+
+class HostEvent(_message.Message):
+    __slots__ = ("loaded", "forked", "exited")
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    FORKED_FIELD_NUMBER: _ClassVar[int]
+    EXITED_FIELD_NUMBER: _ClassVar[int]
+    loaded: HostLoaded
+    forked: WorkerForked
+    exited: WorkerExited
+    def __init__(self, loaded: _Optional[_Union[HostLoaded, _Mapping]] = ..., forked: _Optional[_Union[WorkerForked, _Mapping]] = ..., exited: _Optional[_Union[WorkerExited, _Mapping]] = ...) -> None: ...
+
+class HostLoaded(_message.Message):
+    __slots__ = ("language", "file", "pid", "fragment", "functions", "problem", "runtime", "can_fork")
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    FRAGMENT_FIELD_NUMBER: _ClassVar[int]
+    FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    CAN_FORK_FIELD_NUMBER: _ClassVar[int]
+    language: str
+    file: str
+    pid: int
+    fragment: _graph_pb2.FlowFragment
+    functions: _containers.RepeatedScalarFieldContainer[str]
+    problem: _graph_pb2.GraphProblem
+    runtime: str
+    can_fork: bool
+    def __init__(self, language: _Optional[str] = ..., file: _Optional[str] = ..., pid: _Optional[int] = ..., fragment: _Optional[_Union[_graph_pb2.FlowFragment, _Mapping]] = ..., functions: _Optional[_Iterable[str]] = ..., problem: _Optional[_Union[_graph_pb2.GraphProblem, _Mapping]] = ..., runtime: _Optional[str] = ..., can_fork: _Optional[bool] = ...) -> None: ...
+
+class WorkerForked(_message.Message):
+    __slots__ = ("worker_id", "pid", "error")
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    pid: int
+    error: str
+    def __init__(self, worker_id: _Optional[str] = ..., pid: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
+
+class WorkerExited(_message.Message):
+    __slots__ = ("worker_id", "exit_code", "signal", "max_rss_bytes")
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    MAX_RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    exit_code: int
+    signal: int
+    max_rss_bytes: int
+    def __init__(self, worker_id: _Optional[str] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., max_rss_bytes: _Optional[int] = ...) -> None: ...

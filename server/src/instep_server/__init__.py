@@ -1,0 +1,1 @@
+"""Instep's orchestrator."""
