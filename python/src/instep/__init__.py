@@ -1,1 +1,79 @@
-"""Instep: data-science workflows whose steps are written in R and in Python."""
+"""Instep: data-science workflows whose steps are written in R and in Python.
+
+Names are imported when they are first used, so that `import instep` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from instep import errors
+    from instep._client import DataArtifact, Flow, Instep, Run, Step, Task, TaskException
+    from instep._current import current
+    from instep._flow import FlowSpec, step
+    from instep._parameter import JSONType, Parameter
+    from instep._reference import py_function, r_function
+    from instep.errors import InstepError
+    from instep.values import NA, ForeignObject, NamedList, NamedVector, NDArray
+
+__all__ = [
+    "NA",
+    "DataArtifact",
+    "Flow",
+    "FlowSpec",
+    "ForeignObject",
+    "Instep",
+    "InstepError",
+    "JSONType",
+    "NDArray",
+    "NamedList",
+    "NamedVector",
+    "Parameter",
+    "Run",
+    "Step",
+    "Task",
+    "TaskException",
+    "current",
+    "errors",
+    "py_function",
+    "r_function",
+    "step",
+]
+
+_MODULES = {
+    "NA": "instep.values",
+    "DataArtifact": "instep._client",
+    "Flow": "instep._client",
+    "FlowSpec": "instep._flow",
+    "ForeignObject": "instep.values",
+    "Instep": "instep._client",
+    "InstepError": "instep.errors",
+    "JSONType": "instep._parameter",
+    "NDArray": "instep.values",
+    "NamedList": "instep.values",
+    "NamedVector": "instep.values",
+    "Parameter": "instep._parameter",
+    "Run": "instep._client",
+    "Step": "instep._client",
+    "Task": "instep._client",
+    "TaskException": "instep._client",
+    "current": "instep._current",
+    "py_function": "instep._reference",
+    "r_function": "instep._reference",
+    "step": "instep._flow",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "errors":
+        return import_module("instep.errors")
+    if name not in _MODULES:
+        raise AttributeError(f"Module 'instep' has no attribute {name!r}.")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,1 +1,3 @@
 """Instep's orchestrator."""
+
+__version__ = "0.1.0"

@@ -1,5 +1,6 @@
 from instep_proto.v1 import digest_pb2 as _digest_pb2
 from instep_proto.v1 import graph_pb2 as _graph_pb2
+from instep_proto.v1 import log_service_pb2 as _log_service_pb2
 from instep_proto.v1 import run_pb2 as _run_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -36,7 +37,7 @@ class ParameterValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., manifest: _Optional[bytes] = ...) -> None: ...
 
 class SubmitRunRequest(_message.Message):
-    __slots__ = ("client_request_id", "load_id", "parameters", "max_workers", "max_num_splits", "max_log_bytes", "tags", "user", "working_directory", "namespace")
+    __slots__ = ("client_request_id", "load_id", "parameters", "max_workers", "max_num_splits", "max_log_bytes", "tags", "user", "working_directory", "namespace", "held")
     CLIENT_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LOAD_ID_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +48,7 @@ class SubmitRunRequest(_message.Message):
     USER_FIELD_NUMBER: _ClassVar[int]
     WORKING_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     client_request_id: str
     load_id: str
     parameters: _containers.RepeatedCompositeFieldContainer[ParameterValue]
@@ -57,9 +59,24 @@ class SubmitRunRequest(_message.Message):
     user: str
     working_directory: str
     namespace: str
-    def __init__(self, client_request_id: _Optional[str] = ..., load_id: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterValue, _Mapping]]] = ..., max_workers: _Optional[int] = ..., max_num_splits: _Optional[int] = ..., max_log_bytes: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ..., user: _Optional[str] = ..., working_directory: _Optional[str] = ..., namespace: _Optional[str] = ...) -> None: ...
+    held: bool
+    def __init__(self, client_request_id: _Optional[str] = ..., load_id: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterValue, _Mapping]]] = ..., max_workers: _Optional[int] = ..., max_num_splits: _Optional[int] = ..., max_log_bytes: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ..., user: _Optional[str] = ..., working_directory: _Optional[str] = ..., namespace: _Optional[str] = ..., held: _Optional[bool] = ...) -> None: ...
 
 class SubmitRunResponse(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: _run_pb2.Run
+    def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ...) -> None: ...
+
+class StartRunRequest(_message.Message):
+    __slots__ = ("flow", "run_id")
+    FLOW_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    flow: str
+    run_id: str
+    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...
+
+class StartRunResponse(_message.Message):
     __slots__ = ("run",)
     RUN_FIELD_NUMBER: _ClassVar[int]
     run: _run_pb2.Run
@@ -82,20 +99,40 @@ class CancelRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ...) -> None: ...
 
 class WatchRunRequest(_message.Message):
-    __slots__ = ("flow", "run_id", "cursor")
+    __slots__ = ("flow", "run_id", "cursor", "logs")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
+    LOGS_FIELD_NUMBER: _ClassVar[int]
     flow: str
     run_id: str
     cursor: int
-    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., cursor: _Optional[int] = ...) -> None: ...
+    logs: bool
+    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., cursor: _Optional[int] = ..., logs: _Optional[bool] = ...) -> None: ...
 
 class WatchRunResponse(_message.Message):
-    __slots__ = ("events",)
+    __slots__ = ("events", "logs")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    LOGS_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[_run_pb2.Event]
-    def __init__(self, events: _Optional[_Iterable[_Union[_run_pb2.Event, _Mapping]]] = ...) -> None: ...
+    logs: _containers.RepeatedCompositeFieldContainer[LogChunk]
+    def __init__(self, events: _Optional[_Iterable[_Union[_run_pb2.Event, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ...) -> None: ...
+
+class LogChunk(_message.Message):
+    __slots__ = ("step", "task_id", "attempt", "stream", "offset", "data")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    task_id: str
+    attempt: int
+    stream: _log_service_pb2.LogStream
+    offset: int
+    data: bytes
+    def __init__(self, step: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., stream: _Optional[_Union[_log_service_pb2.LogStream, str]] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class ListFlowsRequest(_message.Message):
     __slots__ = ()

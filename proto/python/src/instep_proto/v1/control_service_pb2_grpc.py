@@ -47,6 +47,11 @@ class ControlServiceStub:
                 request_serializer=instep_dot_v1_dot_control__service__pb2.SubmitRunRequest.SerializeToString,
                 response_deserializer=instep_dot_v1_dot_control__service__pb2.SubmitRunResponse.FromString,
                 _registered_method=True)
+        self.StartRun = channel.unary_unary(
+                '/instep.v1.ControlService/StartRun',
+                request_serializer=instep_dot_v1_dot_control__service__pb2.StartRunRequest.SerializeToString,
+                response_deserializer=instep_dot_v1_dot_control__service__pb2.StartRunResponse.FromString,
+                _registered_method=True)
         self.CancelRun = channel.unary_unary(
                 '/instep.v1.ControlService/CancelRun',
                 request_serializer=instep_dot_v1_dot_control__service__pb2.CancelRunRequest.SerializeToString,
@@ -118,6 +123,17 @@ class ControlServiceServicer:
         * FAILED_PRECONDITION (GRAPH_INVALID): the graph has problems.
         * INVALID_ARGUMENT (PARAMETER_INVALID): a parameter is missing, unknown, or does not fit.
         * ALREADY_EXISTS (REQUEST_CONFLICT): the same id came with another body.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartRun(self, request, context):
+        """Starts a run that was submitted with `held`. Does not wait for its tasks. Idempotent: a run that was started
+        stays as it is.
+
+        Errors:
+        * NOT_FOUND (RUN_UNKNOWN): there is no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,6 +236,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.SubmitRun,
                     request_deserializer=instep_dot_v1_dot_control__service__pb2.SubmitRunRequest.FromString,
                     response_serializer=instep_dot_v1_dot_control__service__pb2.SubmitRunResponse.SerializeToString,
+            ),
+            'StartRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartRun,
+                    request_deserializer=instep_dot_v1_dot_control__service__pb2.StartRunRequest.FromString,
+                    response_serializer=instep_dot_v1_dot_control__service__pb2.StartRunResponse.SerializeToString,
             ),
             'CancelRun': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelRun,
@@ -324,6 +345,33 @@ class ControlService:
             '/instep.v1.ControlService/SubmitRun',
             instep_dot_v1_dot_control__service__pb2.SubmitRunRequest.SerializeToString,
             instep_dot_v1_dot_control__service__pb2.SubmitRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/instep.v1.ControlService/StartRun',
+            instep_dot_v1_dot_control__service__pb2.StartRunRequest.SerializeToString,
+            instep_dot_v1_dot_control__service__pb2.StartRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -138,7 +138,7 @@ class StepSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., entry_point: _Optional[_Union[EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ..., takes_inputs: _Optional[bool] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., is_start: _Optional[bool] = ..., is_end: _Optional[bool] = ...) -> None: ...
 
 class ParameterSpec(_message.Message):
-    __slots__ = ("name", "variable", "type", "default", "required", "help", "separator", "location")
+    __slots__ = ("name", "variable", "type", "default", "required", "help", "separator", "location", "hide_default")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VARIABLE_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +147,7 @@ class ParameterSpec(_message.Message):
     HELP_FIELD_NUMBER: _ClassVar[int]
     SEPARATOR_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
+    HIDE_DEFAULT_FIELD_NUMBER: _ClassVar[int]
     name: str
     variable: str
     type: ParameterType
@@ -155,7 +156,8 @@ class ParameterSpec(_message.Message):
     help: str
     separator: str
     location: _source_pb2.SourceLocation
-    def __init__(self, name: _Optional[str] = ..., variable: _Optional[str] = ..., type: _Optional[_Union[ParameterType, str]] = ..., default: _Optional[bytes] = ..., required: _Optional[bool] = ..., help: _Optional[str] = ..., separator: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ...) -> None: ...
+    hide_default: bool
+    def __init__(self, name: _Optional[str] = ..., variable: _Optional[str] = ..., type: _Optional[_Union[ParameterType, str]] = ..., default: _Optional[bytes] = ..., required: _Optional[bool] = ..., help: _Optional[str] = ..., separator: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., hide_default: _Optional[bool] = ...) -> None: ...
 
 class ConstantSpec(_message.Message):
     __slots__ = ("name", "manifest", "location")

@@ -1,0 +1,32 @@
+# The verbs of this repository, the same for both languages.
+.PHONY: setup demo test fmt lint types docs gen bench check
+
+setup: ## Installs everything that is missing. Does nothing when nothing is.
+	@scripts/setup.sh
+
+demo: setup ## Runs examples/pricing; then each language reads the other's results.
+	@scripts/demo.sh
+
+test: setup ## Runs all tests of both languages.
+	@scripts/test.sh
+
+fmt: setup ## Formats all sources.
+	@scripts/format.sh
+
+lint: setup ## Checks format, style and the contract.
+	@scripts/lint.sh
+
+types: setup ## Checks Python types.
+	@.venv/bin/mypy python server scripts benchmarks tests
+
+docs: setup ## Writes the R package's NAMESPACE and man/ from its comments.
+	@scripts/document.sh
+
+gen: setup ## Writes what is generated from proto/ and from the C++ sources.
+	@scripts/generate.sh
+
+bench: setup ## Measures against Metaflow; writes benchmarks/README.md.
+	@.venv/bin/python -m benchmarks
+
+check: ## Everything that must be green before a change goes in.
+	@.ci/run

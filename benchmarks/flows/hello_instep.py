@@ -1,0 +1,25 @@
+"""Three empty steps in Instep."""
+
+from instep import FlowSpec, step
+
+
+class BenchHello(FlowSpec):
+    """Does nothing, three times."""
+
+    @step
+    def start(self):
+        """Empty."""
+        self.next(self.middle)
+
+    @step
+    def middle(self):
+        """Empty."""
+        self.next(self.end)
+
+    @step
+    def end(self):
+        """Empty."""
+
+
+if __name__ == "__main__":
+    BenchHello()

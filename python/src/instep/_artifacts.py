@@ -1,0 +1,217 @@
+"""The artifacts, parameters and constants of a running task: read when touched, stored when the attempt ends.
+
+What user code has read or assigned lies in one dictionary, `values`, which is the `__dict__` of the step's
+`self`: reading an attribute again costs nothing. At the end everything that was assigned is encoded. What was
+only read is encoded again too, when its type can change, because user code may have changed it in place; it is
+an output when its digest is another. A value that another language wrote, or that holds pickled objects, may
+get other bytes although nobody changed it. So a value that seems changed is compared with a fresh copy of what
+is stored before it counts as changed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from instep import values as codec
+from instep._blobs import Blobs
+from instep._task import Input, InputKind, Output
+from instep.errors import BlobCorruptError, BlobMissingError, InstepError, ValueDecodeError, ValueEncodeError
+
+INLINE_BYTES = 64 * 1024
+"""Manifests up to this size travel with the report; larger ones are stored as blobs."""
+
+_UNCHANGING = frozenset(
+    {
+        bool,
+        bytes,
+        complex,
+        datetime.date,
+        datetime.datetime,
+        datetime.time,
+        datetime.timedelta,
+        decimal.Decimal,
+        float,
+        int,
+        range,
+        str,
+        type(None),
+    }
+)
+
+
+class Artifacts:
+    """What a running task can read, and what it leaves behind.
+
+    Args:
+        inputs: What the task starts with, by name.
+        blobs: Where bytes are read and written.
+        values: Takes what user code reads and assigns, by name.
+    """
+
+    def __init__(self, inputs: Mapping[str, Input], blobs: Blobs, values: dict[str, object]) -> None:
+        self.values = values
+        self._inputs = dict(inputs)
+        self._blobs = blobs
+        self._assigned: set[str] = set()
+        self._forwarded: dict[str, Input] = {}
+        self._deleted: set[str] = set()
+        self._stored: list[codec.Blob] = []
+        self.decode_seconds = 0.0
+        self.encode_seconds = 0.0
+        self.store_seconds = 0.0
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values or name in self._inputs
+
+    def names(self) -> set[str]:
+        """Names all that can be read."""
+        return {*self.values, *self._inputs}
+
+    def is_set(self, name: str) -> bool:
+        """Tells whether the task itself has set a name."""
+        return name in self._assigned or name in self._forwarded
+
+    def load(self, name: str) -> object:
+        """Reads a value that the task starts with.
+
+        Raises:
+            KeyError: There is none of that name.
+            ValueDecodeError: It cannot be decoded.
+        """
+        value = self.values[name] = self.decode(self._inputs[name])
+        return value
+
+    def mark_assigned(self, name: str) -> None:
+        """Notes that user code has put something into `values`."""
+        self._assigned.add(name)
+        self._forwarded.pop(name, None)
+        self._deleted.discard(name)
+
+    def delete(self, name: str) -> None:
+        """Deletes an artifact.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        if name not in self:
+            raise KeyError(name)
+        self.values.pop(name, None)
+        self._assigned.discard(name)
+        inherited = self._inputs.pop(name, None)
+        if inherited and self._forwarded.pop(name, None) is None:
+            self._deleted.add(name)
+
+    def forward(self, taken: Mapping[str, Input]) -> None:
+        """Takes over artifacts of a join's inputs as they are."""
+        self._inputs.update(taken)
+        self._forwarded.update(taken)
+
+    def decode(self, stored: Input) -> object:
+        """Decodes a stored value anew."""
+        return self._decode(stored, lambda manifest: codec.decode(manifest, self._blobs.fetch))
+
+    def decode_item(self, stored: Input, index: int) -> object:
+        """Decodes one item of a stored value, without the others where that is possible."""
+        return self._decode(stored, lambda manifest: codec.decode_item(manifest, index, self._blobs.fetch))
+
+    def outputs(self) -> tuple[Output, ...]:
+        """Stores all that was assigned or changed.
+
+        Raises:
+            ValueEncodeError: A value cannot be stored. It names the artifact.
+        """
+        return tuple(self._store(name, encoded) for name, encoded in self._changed())
+
+    def assigned_outputs(self) -> tuple[Output, ...]:
+        """Stores what was assigned and can be stored, for an attempt that failed."""
+        outputs = []
+        for name in sorted(self._assigned & self.values.keys()):
+            try:
+                outputs.append(self._store(name, self._encode(name)))
+            except InstepError:
+                continue  # the attempt has failed already, for a better reason
+        return tuple(outputs)
+
+    def store_again(self) -> None:
+        """Writes all outputs once more, for a store that has lost them since."""
+        self._blobs.put(self._stored)
+
+    def deleted(self) -> tuple[str, ...]:
+        """Names what was deleted of that with which the task started."""
+        return tuple(sorted(self._deleted))
+
+    def forwarded(self) -> tuple[Input, ...]:
+        """Names what was taken over and is still as it was."""
+        return tuple(self._forwarded.values())
+
+    def _decode(self, stored: Input, read: Callable[[bytes], object]) -> object:
+        started = time.perf_counter()
+        try:
+            return read(self._manifest(stored))
+        except (BlobCorruptError, BlobMissingError, ValueDecodeError) as err:
+            raise _about(stored.name, err, f"Can't read the artifact {stored.name!r}. {err.message}") from err
+        finally:
+            self.decode_seconds += time.perf_counter() - started
+
+    def _manifest(self, stored: Input) -> bytes:
+        return stored.manifest or bytes(self._blobs.fetch(stored.digest.hash, stored.digest.size))
+
+    def _changed(self) -> Iterator[tuple[str, codec.Encoded]]:
+        for name, value in list(self.values.items()):
+            if name in self._assigned or name not in self._inputs:
+                yield name, self._encode(name)
+            elif self._inputs[name].kind is InputKind.ARTIFACT and can_change(value):
+                encoded = self._encode(name)
+                if not self._is_as_stored(encoded, self._inputs[name]):
+                    self._forwarded.pop(name, None)
+                    yield name, encoded
+
+    def _is_as_stored(self, encoded: codec.Encoded, stored: Input) -> bool:
+        if encoded.digest.hash == stored.digest.hash:
+            return True
+        return codec.encode(self.decode(stored)).digest.hash == encoded.digest.hash
+
+    def _encode(self, name: str) -> codec.Encoded:
+        started = time.perf_counter()
+        try:
+            return codec.encode(self.values[name], name=name)
+        except ValueEncodeError as err:
+            raise _about(name, err, err.message) from err
+        finally:
+            self.encode_seconds += time.perf_counter() - started
+
+    def _store(self, name: str, encoded: codec.Encoded) -> Output:
+        started = time.perf_counter()
+        inline = len(encoded.manifest) <= INLINE_BYTES
+        own = () if inline else (codec.Blob.of(encoded.manifest),)
+        blobs = [*encoded.blobs, *own]
+        self._blobs.put(blobs)
+        self._stored += blobs
+        self.store_seconds += time.perf_counter() - started
+        return Output(
+            name=name,
+            digest=encoded.digest,
+            manifest=encoded.manifest if inline else b"",
+            portable=encoded.portable,
+            summary=encoded.summary,
+            type_name=encoded.type_name,
+            blobs=tuple(blob.digest for blob in encoded.blobs),
+        )
+
+
+def _about(name: str, err: InstepError, message: str) -> InstepError:
+    """Makes the same error again, one that knows the artifact."""
+    facts = {key: fact for key, fact in vars(err).items() if key != "message"}
+    return type(err)(message, **{**facts, "artifact": name})
+
+
+def can_change(value: object) -> bool:
+    """Tells whether a value could be changed in place, without looking deeper than into tuples."""
+    kind = type(value)
+    if kind is tuple or kind is frozenset:
+        members: Iterable[object] = value  # type: ignore[assignment]
+        return any(can_change(member) for member in members)
+    return kind not in _UNCHANGING

@@ -1,0 +1,294 @@
+"""One attempt of a task: runs the user's code and finds out how it ended."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+from instep import _process
+from instep._artifacts import Artifacts
+from instep._blobs import Blobs, LocalBlobs, ServerBlobs
+from instep._failure import describe
+from instep._heartbeat import Heartbeat
+from instep._inputs import JoinInputs
+from instep._logs import LogSender
+from instep._next import describe as describe_transition
+from instep._session import Session
+from instep._task import (
+    Cancelled,
+    Failed,
+    FailureKind,
+    InputKind,
+    Outcome,
+    Output,
+    Report,
+    Success,
+    Task,
+    TransitionKind,
+)
+from instep._task_self import StepRun, bind
+from instep._user_file import UserFile, load
+from instep.errors import (
+    BlobCorruptError,
+    BlobMissingError,
+    InstepError,
+    InstepInternalError,
+    LeaseError,
+    SourceLoadError,
+    StoreError,
+    TransitionError,
+    ValueDecodeError,
+    ValueEncodeError,
+)
+
+EXIT_LOST = 74
+"""Exit code of a worker that lost its lease, or its orchestrator."""
+
+_KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
+    (SourceLoadError, FailureKind.CODE_LOAD),
+    (ValueDecodeError, FailureKind.INPUT_DECODE),
+    (ValueEncodeError, FailureKind.OUTPUT_ENCODE),
+    (BlobMissingError, FailureKind.INPUT_MISSING),
+    (BlobCorruptError, FailureKind.INPUT_MISSING),
+    (StoreError, FailureKind.INTERNAL),
+    (InstepInternalError, FailureKind.INTERNAL),
+)
+
+
+class Interrupt:
+    """Turns SIGINT into KeyboardInterrupt: once, and only while user code runs."""
+
+    def __init__(self) -> None:
+        self.happened = False
+        self._armed = False
+        signal.signal(signal.SIGINT, self._handle)
+
+    def arm(self) -> None:
+        """Lets the interrupt through from now on, also when it came before.
+
+        Raises:
+            KeyboardInterrupt: It came before.
+        """
+        self._armed = True
+        if self.happened:
+            raise KeyboardInterrupt
+
+    def disarm(self) -> None:
+        """Holds interrupts back."""
+        self._armed = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        first, self.happened = not self.happened, True
+        if first and self._armed:
+            raise KeyboardInterrupt
+
+
+class Attempt:
+    """One attempt of a task, from its lease to its report.
+
+    Args:
+        session: The worker's session.
+        task: The task.
+        source: The file that this process has loaded. None: none yet.
+        interrupt: The process's way to be interrupted.
+    """
+
+    def __init__(self, session: Session, task: Task, source: UserFile | None, interrupt: Interrupt) -> None:
+        self._session = session
+        self._task = task
+        self._source = source
+        self._interrupt = interrupt
+        self._artifacts: Artifacts | None = None
+        self._in_user_code = False
+        self._run_seconds = 0.0
+        self._cancel_reason: str | None = None
+        self._logs = LogSender(
+            session,
+            task.lease_token,
+            os.environ.get(_process.STDOUT_FILE, ""),
+            os.environ.get(_process.STDERR_FILE, ""),
+        )
+        self._heartbeat = Heartbeat(
+            session, task.lease_token, task.heartbeat_ms / 1000, self._logs, self._cancel, _die
+        )
+
+    def run(self) -> Report:
+        """Runs the task. Whatever the user's code does becomes part of the report.
+
+        Raises:
+            LeaseError: The results are not wanted any more.
+        """
+        self._heartbeat.start()
+        outcome = self._outcome()
+        match outcome:
+            case Failed(failure):
+                sys.stderr.write(failure.traceback)
+            case Cancelled(reason):
+                print(
+                    f"Task {self._task.task_id} of step {self._task.step} was cancelled: {reason}",
+                    file=sys.stderr,
+                )
+        self._heartbeat.stop_heeding()
+        return self.report(outcome)
+
+    def report(self, outcome: Outcome) -> Report:
+        """Adds to an outcome what else is worth knowing. All output must have been written."""
+        stdout_end, stderr_end = _process.log_sizes()
+        if not self._session.object_root:
+            self._logs.send_rest()
+        return Report(
+            outcome=outcome,
+            timings=self._timings(),
+            stdout_end=stdout_end,
+            stderr_end=stderr_end,
+            max_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        )
+
+    def store_again(self) -> None:
+        """Writes all outputs once more, for a store that has lost them since."""
+        if self._artifacts is not None:
+            self._artifacts.store_again()
+
+    def close(self) -> None:
+        """Ends what keeps the lease. The report was answered."""
+        self._heartbeat.stop()
+
+    def _outcome(self) -> Outcome:
+        try:
+            self._interrupt.arm()
+            success = self._execute()
+        except BaseException as err:  # noqa: BLE001 - the user's code may raise anything, and it is all reported
+            self._interrupt.disarm()
+            return self._ended_by(err)
+        self._interrupt.disarm()
+        return success
+
+    def _execute(self) -> Success:
+        source = self._loaded_source()
+        source.check_step(self._task)
+        bound = bind(self._task, None if self._task.function else source.flow, self._make_artifacts)
+        step_run = bound.__instep_run__
+        self._heartbeat.phase = "RUNNING"
+        started = time.perf_counter()
+        self._in_user_code = True
+        self._call(source, bound, step_run)
+        choice = step_run.finish()
+        self._in_user_code = False
+        self._run_seconds = time.perf_counter() - started
+        self._heartbeat.phase = "STORING"
+        artifacts = step_run.artifacts
+        return Success(
+            outputs=artifacts.outputs(),
+            deleted=artifacts.deleted(),
+            foreach_count=choice.foreach_count,
+            switch_case=choice.switch_case,
+            forwarded=artifacts.forwarded(),
+        )
+
+    def _call(self, source: UserFile, bound: object, step_run: StepRun) -> None:
+        task = self._task
+        if task.function:
+            arguments, code = [bound], getattr(source.module, task.function)
+        else:
+            arguments, code = [], getattr(bound, task.step)
+        if task.is_join:
+            arguments.append(self._join_inputs(step_run.artifacts))
+        code(*arguments)
+
+    def _loaded_source(self) -> UserFile:
+        if self._source is None or self._source.file != self._task.file:
+            self._source = load(self._task.file)
+            self._source.register_classes()
+        return self._source
+
+    def _make_artifacts(self, values: dict[str, object]) -> Artifacts:
+        root = self._session.object_root
+        blobs: Blobs = LocalBlobs(root) if root else ServerBlobs(self._session, self._task.lease_token)
+        self._artifacts = Artifacts(self._task.inputs, blobs, values)
+        return self._artifacts
+
+    def _join_inputs(self, artifacts: Artifacts) -> JoinInputs:
+        task = self._task
+        shared = {name: one for name, one in task.inputs.items() if one.kind is not InputKind.ARTIFACT}
+        return JoinInputs(
+            (task.joins, task.joins_next),
+            lambda position: self._session.join_inputs(task.lease_token, position),
+            shared,
+            artifacts.decode,
+        )
+
+    def _ended_by(self, err: BaseException) -> Outcome:
+        if isinstance(err, LeaseError):
+            raise err
+        if isinstance(err, KeyboardInterrupt) and self._interrupt.happened:
+            reason = self._ask_for_reason()
+            if reason is not None:
+                return Cancelled(reason)
+        if isinstance(err, SystemExit):
+            err = self._ended_by_exit(err)
+        artifact = getattr(err, "artifact", None)
+        details = {"artifact": str(artifact)} if artifact else {}
+        return Failed(describe(err, self._kind_of(err), details), self._partial_outputs())
+
+    def _kind_of(self, err: BaseException) -> FailureKind:
+        named = next((kind for cls, kind in _KINDS if isinstance(err, cls)), None)
+        if named is not None:
+            return named
+        return FailureKind.USER_ERROR if self._in_user_code else FailureKind.INTERNAL
+
+    def _ended_by_exit(self, err: SystemExit) -> TransitionError:
+        task = self._task
+        if task.transition.kind is TransitionKind.END or task.function:
+            expected = "A step ends by returning."
+        else:
+            expected = (
+                f"It must call {describe_transition(task.transition)} as its last statement and return."
+            )
+        error = TransitionError(
+            f"Step {task.step!r} ended the process by sys.exit({err.code!r}), without its transition. {expected}",
+            step=task.step,
+        )
+        error.__cause__ = err
+        return error
+
+    def _partial_outputs(self) -> tuple[Output, ...]:
+        try:
+            return self._artifacts.assigned_outputs() if self._artifacts else ()
+        except Exception:  # noqa: BLE001 - the attempt has failed already, for a better reason
+            return ()
+
+    def _cancel(self, reason: str) -> None:
+        """Interrupts user code. Called on the heartbeat's thread."""
+        self._cancel_reason = reason
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def _ask_for_reason(self) -> str | None:
+        """Asks why the process was interrupted. None: not by the orchestrator."""
+        if self._cancel_reason is not None:
+            return self._cancel_reason
+        try:
+            return self._heartbeat.ask()
+        except LeaseError:
+            raise
+        except InstepError:  # nobody answers, so nobody cancels
+            return None
+
+    def _timings(self) -> dict[str, float]:
+        if self._artifacts is None:
+            return {}
+        return {
+            "decode": self._artifacts.decode_seconds,
+            "run": self._run_seconds,
+            "encode": self._artifacts.encode_seconds,
+            "store": self._artifacts.store_seconds,
+        }
+
+
+def _die() -> None:
+    """Ends the worker and what it has started, because its results are not wanted."""
+    os._exit(EXIT_LOST)

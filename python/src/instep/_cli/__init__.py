@@ -1,0 +1,116 @@
+"""The command line of flows, one for all languages.
+
+A flow written in Python forks its host off here, before gRPC is imported: a host must never have used it. A flow
+written in R is its own host and starts `python -m instep._cli`. Everything after that is the same for both.
+
+Commands must feel instant. So the server is started first, and what the command needs is imported while the
+server starts.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from instep._cli._session import FlowFile, Session
+from instep._cli._signals import Interrupted, Signals
+from instep.errors import InstepError, UsageError
+
+if TYPE_CHECKING:
+    from instep._flow import FlowSpec
+
+COMMANDS_OF_HOSTS = frozenset({"run", "check", "show"})
+"""Commands that load the flow."""
+COMMANDS_OF_SERVERS = COMMANDS_OF_HOSTS | {"logs", "dump"}
+"""Commands that ask a server."""
+
+
+def main_for_flow(flow: type[FlowSpec], argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line of a flow written in Python and ends the process with its exit code.
+
+    Args:
+        flow: The flow, declared in the file that runs as the program.
+        argv: What was typed after the file's name. None: the arguments of the process.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    module = sys.modules[flow.__module__]
+    if getattr(module, "__file__", None) is None:
+        raise UsageError(f"Flow {flow.__name__!r} must be declared in a file, so that its tasks can load it.")
+    file = os.path.realpath(str(module.__file__))
+    source = FlowFile(file, "python", flow.__name__, f"python {sys.argv[0]}")
+    if _command(arguments) not in COMMANDS_OF_HOSTS and not _is_bare(arguments):
+        sys.exit(run_command(Session(source), arguments))
+    host_fd, host_pid = _fork_host(flow, file)
+    sys.exit(run_command(Session(source, host_fd=host_fd, host_pid=host_pid), arguments))
+
+
+def run_command(session: Session, arguments: Sequence[str]) -> int:
+    """Runs one command of a flow, and ends everything that it has started.
+
+    Args:
+        session: The command's session.
+        arguments: What was typed after the program's name.
+
+    Returns:
+        The exit code.
+    """
+    signals = Signals()
+    with signals.handled():
+        try:
+            with session:
+                if _command(arguments) in COMMANDS_OF_SERVERS or _is_bare(arguments):
+                    session.start()
+                return _execute(session, signals, arguments)
+        except Interrupted as interrupted:
+            return interrupted.exit_code
+        except InstepError as err:
+            from instep._cli._program import FAILURE, show_error
+
+            show_error(err)
+            return FAILURE
+
+
+def _execute(session: Session, signals: Signals, arguments: Sequence[str]) -> int:
+    from instep._cli._commands import Command, flow_program
+    from instep._cli._program import execute
+
+    return execute(flow_program, arguments, program=session.flow.program, obj=Command(session, signals))
+
+
+def _fork_host(flow: type[FlowSpec], file: str) -> tuple[int, int]:
+    """Forks the host off. Returns our end of the pipe to it, and its process id."""
+    ours, theirs = socket.socketpair()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _serve(theirs.detach(), flow, file)
+    theirs.close()
+    return ours.detach(), pid
+
+
+def _serve(fd: int, flow: type[FlowSpec], file: str) -> NoReturn:
+    """Turns this process into the host. Whatever happens, the user's program must not go on in it."""
+    try:
+        from instep._host import serve
+
+        serve(fd, flow, file)
+    except BaseException:  # noqa: BLE001 - it is written out, and the orchestrator sees the host end
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """Guesses the command, to know early what to start. What was really meant is found out later."""
+    return next((argument for argument in arguments if not argument.startswith("-")), "")
+
+
+def _is_bare(arguments: Sequence[str]) -> bool:
+    """Tells whether there is no command, which checks the flow, and no wish for help or the version."""
+    return not _command(arguments) and not {"-h", "--help", "--version"} & set(arguments)

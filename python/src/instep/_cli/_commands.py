@@ -1,0 +1,130 @@
+"""The commands of one flow: `python flow.py COMMAND`, `Rscript flow.R COMMAND`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from instep._cli._graph import show_graph, show_problems, summary
+from instep._cli._inspect import TaskPath, dump, dump_options, log_options, show_logs
+from instep._cli._program import CONTEXT, FAILURE, SUCCESS, Program
+
+if TYPE_CHECKING:
+    from instep._cli._session import Session
+    from instep._cli._signals import Signals
+    from instep._client import Flow
+
+RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a command works with: the object of its context."""
+
+    session: Session
+    """Server, connection and flow."""
+    signals: Signals
+    """The signals."""
+
+    def flow(self) -> Flow:
+        """The flow as the client sees it."""
+        from instep._archive import Archive
+        from instep._client import flow_of
+
+        connection = self.session.connection
+        return flow_of(self.session.flow_name, Archive(connection))
+
+
+class FlowProgram(Program):
+    """All commands of a flow. `run` is made when it is called: its options are those of the loaded flow."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command that the arguments name.
+
+        Args:
+            ctx: The program's context.
+            args: What follows the program's options.
+
+        Returns:
+            The name, the command, and the command's own arguments.
+        """
+        name, command, rest = super().resolve_command(ctx, args)
+        if name == RUN:
+            from instep._cli._run import RunCommand
+
+            command = RunCommand(ctx.obj.session, ctx.obj.signals)
+        return name, command, rest
+
+
+@click.group(cls=FlowProgram, invoke_without_command=True, context_settings=CONTEXT)
+@click.option("--quiet/--not-quiet", default=False, help="Show no progress. Errors are shown all the same.")
+@click.version_option(package_name="instep", message="Instep %(version)s")
+@click.pass_context
+def flow_program(ctx: click.Context, quiet: bool) -> int:
+    """Run a flow and look at its runs."""
+    if ctx.invoked_subcommand is not None:
+        return SUCCESS
+    code = _check(ctx.obj, quiet=quiet)
+    if code == SUCCESS and not quiet:
+        program = ctx.obj.session.flow.program
+        click.echo(f"\nTo run it:             {program} run")
+        click.echo(f"To see its steps:      {program} show")
+        click.echo(f"To see all commands:   {program} help")
+    return code
+
+
+flow_program.add_command(click.Command(RUN, help="Run the flow."))
+
+
+@flow_program.command(context_settings=CONTEXT)
+@click.pass_context
+def check(ctx: click.Context) -> int:
+    """Check the graph of the flow."""
+    return _check(ctx.obj, quiet=ctx.find_root().params["quiet"])
+
+
+@flow_program.command(context_settings=CONTEXT)
+@click.pass_obj
+def show(command: Command) -> int:
+    """Show the steps in order: language, documentation, where they lead."""
+    loaded = command.session.loaded
+    show_graph(loaded.graph)
+    if loaded.problems:
+        click.echo()
+        show_problems(loaded.graph.flow, loaded.problems)
+        return FAILURE
+    return SUCCESS
+
+
+@flow_program.command(context_settings=CONTEXT)
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@log_options
+@click.pass_context
+def logs(ctx: click.Context, /, path: str, **options: Any) -> None:
+    """Show what the tasks of a step have written."""
+    tasks = TaskPath.parse(path)
+    show_logs(ctx.obj.flow(), tasks, quiet=ctx.find_root().params["quiet"], **options)
+
+
+@flow_program.command(name="dump", context_settings=CONTEXT)
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@dump_options
+@click.pass_obj
+def dump_command(command: Command, /, path: str, **options: Any) -> None:
+    """Show the artifacts that the tasks of a step have left behind."""
+    tasks = TaskPath.parse(path)
+    dump(command.flow(), tasks, **options)
+
+
+def _check(command: Command, *, quiet: bool) -> int:
+    loaded = command.session.loaded
+    if loaded.problems:
+        show_problems(loaded.graph.flow, loaded.problems)
+        return FAILURE
+    if not quiet:
+        click.echo(summary(loaded.graph))
+    return SUCCESS

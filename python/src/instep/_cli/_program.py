@@ -1,0 +1,106 @@
+"""What all our programs do alike: usage errors, errors, exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from instep._format import MARKS
+from instep.errors import InstepError
+
+SUCCESS = 0
+FAILURE = 1
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Settings of all commands."""
+
+
+class Program(click.Group):
+    """A program with commands: shown in the order of their definition, with a command `help`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name = click.Argument(["name"], metavar="[COMMAND]", required=False)
+        self.add_command(
+            click.Command(
+                "help",
+                context_settings=CONTEXT,
+                callback=self._show_help,
+                params=[name],
+                help="Show this text, or that of a command.",
+            )
+        )
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names the commands in the order in which help shows them.
+
+        Args:
+            ctx: The program's context.
+        """
+        return sorted(self.commands, key=lambda name: name == "help")
+
+    def _show_help(self, name: str | None) -> None:
+        root = click.get_current_context().find_root()
+        if name is None:
+            click.echo(root.get_help())
+            return
+        _, command, _ = self.resolve_command(root, [name])
+        if command is not None:
+            with click.Context(command, info_name=name, parent=root) as context:
+                click.echo(command.get_help(context))
+
+
+def execute(command: click.Command, arguments: Sequence[str], *, program: str, obj: object) -> int:
+    """Runs a command.
+
+    Args:
+        command: The command.
+        arguments: What was typed after the program's name.
+        program: The program's name as a person types it.
+        obj: What the command finds as its context's object.
+
+    Returns:
+        The exit code: 0 for success, 1 for a failure, 2 for wrong usage.
+    """
+    try:
+        result = command.main(
+            list(arguments), program, standalone_mode=False, auto_envvar_prefix="INSTEP", obj=obj
+        )
+    except click.ClickException as err:
+        err.show()
+        return err.exit_code
+    except InstepError as err:
+        show_error(err)
+        return FAILURE
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python must not try to flush the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    return result if isinstance(result, int) else SUCCESS
+
+
+def show_error(error: InstepError) -> None:
+    """Writes an error to stderr.
+
+    Args:
+        error: The error.
+    """
+    text = "\n".join([error.message, *getattr(error, "__notes__", [])])
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {text}", err=True)
+
+
+def mark(language: str) -> str:
+    """Gives the short mark of a language, in its color.
+
+    Args:
+        language: ``python`` or ``r``.
+
+    Returns:
+        ``py`` or ``R``, two columns wide.
+    """
+    name, color = MARKS.get(language, (language, "white"))
+    return click.style(f"{name:<2}", fg=color)

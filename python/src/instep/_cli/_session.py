@@ -1,0 +1,140 @@
+"""What a command works with: the flow it is about, the server it has started, the graph that was loaded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from instep._home import flow_home
+from instep._server_process import ServerProcess
+from instep.errors import InstepError, ServerFailedError, TransportError
+
+if TYPE_CHECKING:
+    from instep_proto.v1.control_service_pb2 import LoadFlowResponse
+
+    from instep._rpc import Connection
+
+HOST_END_SECONDS = 5.0
+SERVER_END_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFile:
+    """The flow that a command is about."""
+
+    file: str
+    """Absolute real path of the file that was started."""
+    language: str
+    """Language of the file: ``python`` or ``r``."""
+    name: str
+    """Name of the flow. Empty: it is learned by loading the flow."""
+    program: str
+    """What a person types before the command, such as ``python flow.py``."""
+
+
+class Session:
+    """One command's server, and what it has told. The server is started by `start` or when first needed.
+
+    Args:
+        flow: The flow.
+        host_fd: Descriptor of the pipe to the flow's host. None: no host runs.
+        host_pid: Process id of the host when it is a child of ours. None: it is not.
+    """
+
+    def __init__(self, flow: FlowFile, *, host_fd: int | None = None, host_pid: int | None = None) -> None:
+        self.flow = flow
+        self._host_fd = host_fd
+        self._host_pid = host_pid
+        self._server: ServerProcess | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def home(self) -> Path:
+        """The store's directory. It is made when there is none."""
+        return flow_home(Path(self.flow.file))
+
+    def start(self) -> ServerProcess:
+        """Starts the server, once. Does not wait for it."""
+        if self._server is None:
+            host_fd, self._host_fd = self._host_fd, None
+            self._server = ServerProcess(self.home, host_fd=host_fd)
+        return self._server
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The connection to the server. Waits until the server listens."""
+        server = self.start()
+        from instep._rpc import Connection  # 60 ms, while the server starts
+
+        address = server.address()
+        return Connection(address.target, address.token)
+
+    @cached_property
+    def loaded(self) -> LoadFlowResponse:
+        """The flow, loaded and checked."""
+        server = self.start()
+        from instep_proto.v1 import control_service_pb2 as pb  # 50 ms, while the server starts
+
+        del server
+        request = pb.LoadFlowRequest(file=self.flow.file, language=self.flow.language)
+        try:
+            # No deadline: a user's file takes the time that it takes.
+            return self.connection.call("ControlService/LoadFlow", request, pb.LoadFlowResponse, timeout=None)
+        except TransportError as err:
+            raise self.explain(err) from err
+
+    @property
+    def flow_name(self) -> str:
+        """Name of the flow."""
+        return self.flow.name or self.loaded.graph.flow
+
+    def explain(self, error: TransportError) -> InstepError:
+        """Tells whether a failed call means that the server has ended, and how.
+
+        Args:
+            error: How the call failed.
+
+        Returns:
+            The error to raise.
+        """
+        if self._server is None or not self._server.ends_within(SERVER_END_SECONDS):
+            return error
+        return ServerFailedError(
+            f"The orchestrator of flow {self.flow.name!r} ended unexpectedly ({self._server.exit_text()}). "
+            "What it was running is recorded as failed by the next command."
+        )
+
+    def close(self) -> None:
+        """Ends the server, its runs and the host. Waits for them. May be called again."""
+        connection = self.__dict__.pop("connection", None)
+        if connection is not None:
+            connection.close()
+        if self._host_fd is not None:
+            os.close(self._host_fd)
+            self._host_fd = None
+        if self._server is not None:
+            self._server.stop()
+        if self._host_pid is not None:
+            _reap(self._host_pid)
+            self._host_pid = None
+
+
+def _reap(pid: int) -> None:
+    """Waits for a child that is about to end, and ends it when it does not."""
+    deadline = time.monotonic() + HOST_END_SECONDS
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return
+        time.sleep(0.002)

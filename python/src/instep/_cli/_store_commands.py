@@ -1,0 +1,132 @@
+"""The commands of the program `instep`, which look at a store without a flow file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from instep._archive import Archive, archive
+from instep._cli._inspect import TaskPath, dump, dump_options, log_options, show_logs
+from instep._cli._program import CONTEXT, Program, mark
+from instep._client import RUN_STATES, Flow, flow_of
+from instep._format import clock, counted, duration
+from instep.errors import PathspecInvalidError, UsageError
+
+if TYPE_CHECKING:
+    from instep_proto.v1 import run_pb2
+
+RUNS_SHOWN = 20
+STATE_COLORS = {"succeeded": "green", "failed": "red", "cancelled": "red"}
+
+
+@click.group(cls=Program, context_settings=CONTEXT)
+@click.option("--quiet/--not-quiet", default=False, help="Write only what was asked for, without headings.")
+@click.version_option(package_name="instep", message="Instep %(version)s")
+def store_program(quiet: bool) -> None:
+    """Look at runs: those of the store in this folder, or a folder above it, or in INSTEP_HOME."""
+
+
+@store_program.command(context_settings=CONTEXT)
+@click.argument("flow", required=False)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=RUNS_SHOWN, show_default=True, help="At most so many."
+)
+def runs(flow: str | None, limit: int) -> None:
+    """List runs, newest first: those of FLOW, or all."""
+    if flow is not None:
+        Flow(flow)
+    found = list(archive().runs(flow or "", limit=limit))
+    if not found:
+        click.echo("There are no runs yet.")
+    width = max((len(f"{run.flow}/{run.run_id}") for run in found), default=0)
+    for run in found:
+        _show_run_line(run, width)
+
+
+@store_program.command(context_settings=CONTEXT)
+@click.argument("run", metavar="RUN")
+def show(run: str) -> None:
+    """Show the steps of a run. RUN is FLOW/3, FLOW for its latest run, or 3 in a store with one flow."""
+    flow, parts = _split(run)
+    if len(parts) != 1:
+        raise PathspecInvalidError(
+            f"{run!r} names no run. Expected FLOW/RUN, such as Pricing/3.", pathspec=run
+        )
+    _show_run_line(archive().run(flow.id, parts[0]).run, 0)
+    steps = archive().steps(flow.id, parts[0])[::-1]
+    width = max((len(step.name) for step in steps), default=0)
+    for step in steps:
+        _show_step_line(step, width)
+
+
+@store_program.command(context_settings=CONTEXT)
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@log_options
+@click.pass_context
+def logs(ctx: click.Context, /, path: str, **options: Any) -> None:
+    """Show what the tasks of a step have written. RUN is as in show."""
+    flow, parts = _split(path)
+    show_logs(flow, TaskPath.parse("/".join(parts)), quiet=ctx.find_root().params["quiet"], **options)
+
+
+@store_program.command(name="dump", context_settings=CONTEXT)
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@dump_options
+def dump_command(path: str, **options: Any) -> None:
+    """Show the artifacts that the tasks of a step have left behind. RUN is as in show."""
+    flow, parts = _split(path)
+    dump(flow, TaskPath.parse("/".join(parts)), **options)
+
+
+def _split(path: str) -> tuple[Flow, list[str]]:
+    """Finds the flow that a path is about, and puts the id of the latest run where none was given.
+
+    Args:
+        path: `FLOW/RUN/...`, `RUN/...` in a store with one flow, or `FLOW/...` for the latest run.
+
+    Returns:
+        The flow, and the path from the run on.
+    """
+    source = archive()
+    first, *rest = path.split("/")
+    if first.isdecimal():
+        return _only_flow(source, path), [first, *rest]
+    flow = flow_of(first, source)
+    if rest and rest[0].isdecimal():
+        return flow, rest
+    return flow, [source.run(first).run.run_id, *rest]
+
+
+def _only_flow(source: Archive, path: str) -> Flow:
+    flows = source.flows()
+    if len(flows) != 1:
+        raise UsageError(
+            f"{path!r} does not say which flow is meant, and the store has {counted(len(flows), 'flow')}"
+            f"{': ' + ', '.join(flows) if flows else ''}. Put the flow's name and a slash before it."
+        )
+    return flow_of(flows[0], source)
+
+
+def _show_run_line(run: run_pb2.Run, width: int) -> None:
+    name = f"{run.flow}/{run.run_id}"
+    state = RUN_STATES[run.state]
+    took = duration((run.finished_unix_ms - run.created_unix_ms) / 1000) if run.finished_unix_ms else ""
+    tags = f"  {', '.join(run.user_tags)}" if run.user_tags else ""
+    click.echo(
+        f"{name:<{width}}  {click.style(f'{state:<10}', fg=STATE_COLORS.get(state, 'yellow'))} "
+        f"{clock(run.created_unix_ms)[:19]} {took:>10}  {run.user}{tags}"
+    )
+
+
+def _show_step_line(step: run_pb2.Step, width: int) -> None:
+    failed = f", {click.style(f'{step.failed:,} failed', fg='red')}" if step.failed else ""
+    took = (
+        duration((step.finished_unix_ms - step.created_unix_ms) / 1000)
+        if step.finished_unix_ms
+        else "under way"
+    )
+    click.echo(
+        f"  {mark(step.language)} {step.name:<{width}}  {took:>10}  {counted(step.tasks, 'task')}, "
+        f"{step.succeeded:,} succeeded{failed}"
+    )

@@ -1,0 +1,147 @@
+"""Follows a run to its end, and cancels it when a signal says so.
+
+A thread reads the stream of events; signals and events meet in one queue, which the main thread empties. So a
+signal never breaks off a call, and everything is shown by one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from instep_proto.v1 import control_service_pb2 as pb
+
+from instep._cli._signals import Interrupted, Signals
+from instep.errors import InstepError, TransportError
+
+if TYPE_CHECKING:
+    from instep_proto.v1.run_pb2 import Run
+
+    from instep._cli._session import Session
+    from instep._progress import Progress
+
+CALL_SECONDS = 10.0
+TOGETHER_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """The stream of events is over."""
+
+    error: InstepError | None
+    """Why it broke off. None: it was complete."""
+
+
+Item = pb.WatchRunResponse | StreamEnd | int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What came of watching a run."""
+
+    run: Run
+    """The run, which has ended."""
+    signum: int | None
+    """The signal that asked to cancel it. None: there was none."""
+
+
+def watch(session: Session, run: Run, progress: Progress, signals: Signals) -> Watched:
+    """Follows a run until it has ended. The first signal cancels it, the second stops waiting.
+
+    Args:
+        session: The command's session.
+        run: The run, which was submitted.
+        progress: Shows what happens.
+        signals: The command's signals.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        Interrupted: A second signal came.
+        InstepError: The run cannot be followed.
+    """
+    queue: SimpleQueue[Item] = SimpleQueue()
+    with signals.into(queue):
+        Thread(target=_pump, args=(session, run, queue), name="instep-watch", daemon=True).start()
+        try:
+            signum = _follow(session, run, progress, queue)
+            ended = _get_run(session, run)
+        except BaseException:
+            progress.end(None)
+            raise
+        progress.end(ended)
+    return Watched(ended, signum)
+
+
+def _follow(session: Session, run: Run, progress: Progress, queue: SimpleQueue[Item]) -> int | None:
+    signum: int | None = None
+    for item in _items(queue):
+        if isinstance(item, pb.WatchRunResponse):
+            progress.update(item)
+        elif isinstance(item, StreamEnd):
+            if item.error is not None:
+                raise session.explain(item.error) if isinstance(item.error, TransportError) else item.error
+            return signum
+        elif signum is None:
+            signum = item
+            progress.notice("Cancelling the run. Interrupt again to stop waiting for it.")
+            _cancel(session, run)
+        else:
+            raise Interrupted(item)
+    return signum
+
+
+def _items(queue: SimpleQueue[Item]) -> Iterator[Item]:
+    """Yields what comes, with responses that come together merged into one, so that a display keeps up.
+
+    What an attempt has written comes in a response just before the event that ends it: both are seen together.
+    """
+    while True:
+        item = queue.get()
+        with suppress(Empty):
+            while isinstance(item, pb.WatchRunResponse):
+                only_logs = bool(item.logs) and not item.events
+                following = queue.get(timeout=TOGETHER_SECONDS) if only_logs else queue.get_nowait()
+                if not isinstance(following, pb.WatchRunResponse):
+                    yield item
+                    item = following
+                else:
+                    item.MergeFrom(following)
+        yield item
+
+
+def _pump(session: Session, run: Run, queue: SimpleQueue[Item]) -> None:
+    request = pb.WatchRunRequest(flow=run.flow, run_id=run.run_id, logs=True)
+    try:
+        for response in session.connection.stream("ControlService/WatchRun", request, pb.WatchRunResponse):
+            queue.put(response)
+    except InstepError as err:
+        queue.put(StreamEnd(err))
+    else:
+        queue.put(StreamEnd(None))
+
+
+def _cancel(session: Session, run: Run) -> None:
+    request = pb.CancelRunRequest(
+        flow=run.flow, run_id=run.run_id, reason="It was interrupted at its terminal."
+    )
+    with suppress(TransportError):  # the stream breaks off then, too, and says more
+        session.connection.call(
+            "ControlService/CancelRun", request, pb.CancelRunResponse, timeout=CALL_SECONDS
+        )
+
+
+def _get_run(session: Session, run: Run) -> Run:
+    request = pb.GetRunRequest(flow=run.flow, run_id=run.run_id)
+    try:
+        response = session.connection.call(
+            "ControlService/GetRun", request, pb.GetRunResponse, timeout=CALL_SECONDS
+        )
+    except TransportError as err:
+        raise session.explain(err) from err
+    return response.run

@@ -1,0 +1,136 @@
+"""What a worker does to its own process: streams, signals, environment, random state, and how it ends."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import faulthandler
+import io
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from typing import NoReturn, TextIO
+
+STDOUT_FILE = "INSTEP_STDOUT_FILE"
+"""Variable that names the spool file of stdout. Absent: stdout is not a spool file."""
+STDERR_FILE = "INSTEP_STDERR_FILE"
+"""The same for stderr."""
+
+_PR_SET_PDEATHSIG = 1
+_LINE_BUFFERED = 1  # _IOLBF
+_END_SECONDS = 30
+_C = ctypes.CDLL(None)
+
+
+def python_version() -> str:
+    """Names the version of Python, such as `3.11.7`."""
+    return ".".join(map(str, sys.version_info[:3]))
+
+
+def lead_group() -> None:
+    """Makes the process the leader of a group of its own, and makes it die with the process that forked it."""
+    os.setpgid(0, 0)
+    _C.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def reset_signals() -> None:
+    """Undoes what a host does about signals."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def redirect(stdout_file: str, stderr_file: str) -> None:
+    """Makes spool files of stdout and stderr, and makes stdin empty.
+
+    Raises:
+        OSError: A file cannot be opened.
+    """
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    for target, file, variable in ((1, stdout_file, STDOUT_FILE), (2, stderr_file, STDERR_FILE)):
+        opened = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(opened, target)
+        os.close(opened)
+        os.environ[variable] = file
+
+
+def prepare_streams() -> None:
+    """Makes what is printed reach the files line by line, so that it outlives a crash; reports crashes."""
+    sys.stdout = _line_buffered(sys.stdout, 1)
+    sys.stderr = _line_buffered(sys.stderr, 2)
+    # The same for native code, which would otherwise see a file and keep 4 KiB to itself.
+    for name in ("stdout", "stderr"):
+        _C.setvbuf(ctypes.c_void_p.in_dll(_C, name), None, _LINE_BUFFERED, 0)
+    faulthandler.enable(2)
+
+
+def flush_streams() -> None:
+    """Writes out what the streams of Python and of native code hold back."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _C.fflush(None)
+
+
+def log_sizes() -> tuple[int, int]:
+    """Tells the sizes of the spool files of stdout and stderr, in bytes. 0: there is none."""
+    flush_streams()
+    return _spool_size(STDOUT_FILE), _spool_size(STDERR_FILE)
+
+
+def empty_logs() -> None:
+    """Empties the spool files, between two tasks of one worker."""
+    for target, variable in ((1, STDOUT_FILE), (2, STDERR_FILE)):
+        if os.environ.get(variable):
+            os.ftruncate(target, 0)
+
+
+def set_environment(variables: Mapping[str, str]) -> None:
+    """Sets environment variables."""
+    os.environ.update(variables)
+
+
+def reseed() -> None:
+    """Gives the process random numbers of its own, which no other task shares."""
+    random.seed()
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+
+
+def forget_exit_functions() -> None:
+    """Forgets what the process that forked this one wants to do at its own exit."""
+    atexit._clear()
+
+
+def end(code: int) -> NoReturn:
+    """Ends the process as Python would: waits for threads, runs exit functions, flushes. Does not return.
+
+    Args:
+        code: Exit code.
+    """
+    # Threads and exit functions are the user's; one that hangs must not keep the run waiting.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_END_SECONDS)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    flush_streams()
+    os._exit(code)
+
+
+def _line_buffered(stream: TextIO, descriptor: int) -> TextIO:
+    """Keeps the stream object where possible, because user code may hold it, in a logging handler for one."""
+    if isinstance(stream, io.TextIOWrapper) and stream.fileno() == descriptor:
+        stream.reconfigure(
+            encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
+        )
+        return stream
+    return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _spool_size(variable: str) -> int:
+    file = os.environ.get(variable)
+    return os.stat(file).st_size if file else 0

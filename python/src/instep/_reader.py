@@ -1,0 +1,96 @@
+"""Reads artifacts through an orchestrator: manifests by call, bytes from the shared store or by call."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from instep_proto.v1 import control_service_pb2, digest_pb2, store_service_pb2
+
+from instep.errors import BlobMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from instep._blobs import LocalBlobs
+    from instep._rpc import Connection
+
+
+class ArtifactReader:
+    """Reads artifacts of tasks.
+
+    Args:
+        connection: The connection to the orchestrator.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(
+        self, flow: str, run_id: str, task_id: str, name: str, attempt: int | None = None
+    ) -> control_service_pb2.GetArtifactResponse:
+        """Asks for an artifact of a task.
+
+        Args:
+            flow: Name of the flow.
+            run_id: Id of the run.
+            task_id: Id of the task.
+            name: Name of the artifact.
+            attempt: Number of the attempt. None: the latest.
+
+        Returns:
+            What is recorded of it, with its manifest.
+
+        Raises:
+            NotFoundError: There is no such artifact.
+        """
+        request = control_service_pb2.GetArtifactRequest(
+            flow=flow, run_id=run_id, task_id=task_id, name=name, attempt=attempt
+        )
+        return self._connection.call(
+            "ControlService/GetArtifact", request, control_service_pb2.GetArtifactResponse
+        )
+
+    def value(self, artifact: control_service_pb2.GetArtifactResponse) -> object:
+        """Decodes an artifact.
+
+        Args:
+            artifact: What `get` returned.
+
+        Returns:
+            The value. Large data is mapped into memory and not copied.
+        """
+        from instep.values import decode
+
+        return decode(artifact.manifest, self._fetch(artifact.object_root))
+
+    def item(self, artifact: control_service_pb2.GetArtifactResponse, index: int) -> object:
+        """Decodes one item of an artifact, as a foreach gives it to a task.
+
+        Args:
+            artifact: What `get` returned.
+            index: Position of the item, counted from 0.
+        """
+        from instep.values import decode_item
+
+        return decode_item(artifact.manifest, index, self._fetch(artifact.object_root))
+
+    def _fetch(self, object_root: str) -> Callable[[str, int], memoryview | bytes]:
+        return _local(object_root).fetch if object_root else self._read
+
+    def _read(self, digest: str, size: int) -> bytes:
+        request = store_service_pb2.ReadBlobRequest(digest=digest_pb2.Digest(hash=digest, size=size))
+        answers = self._connection.stream(
+            "StoreService/ReadBlob", request, store_service_pb2.ReadBlobResponse
+        )
+        data = b"".join(answer.data for answer in answers)
+        if len(data) != size:
+            raise BlobMissingError(f"Blob {digest} has {len(data)} bytes instead of {size}.", digest=digest)
+        return data
+
+
+@lru_cache(maxsize=8)
+def _local(root: str) -> LocalBlobs:
+    from instep._blobs import LocalBlobs
+
+    return LocalBlobs(root)

@@ -1,0 +1,157 @@
+"""Calls to the orchestrator, and its verdicts as our own errors. The only module that imports gRPC.
+
+A status that carries the trailer ``instep-error-bin`` is a verdict of the server and becomes the error class
+of its reason. Any other status is trouble of the transport and becomes a `TransportError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+import grpc
+from instep_proto.v1 import error_pb2
+
+from instep.errors import REASONS, InstepError, SystemFailedError, TransportError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+PROTOCOL_VERSION = 1
+"""The protocol minor version that this SDK speaks."""
+
+TRAILER = "instep-error-bin"
+
+# Proxies of the environment must not see local calls. Retries are ours: only we know which calls may be repeated.
+# A watch answers with as many events as there are, and a manifest can be large.
+OPTIONS = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+)
+
+Answer = TypeVar("Answer", bound="Message")
+
+
+class _Status(Protocol):
+    """What gRPC tells of a call that failed."""
+
+    def code(self) -> Any: ...
+    def details(self) -> str | None: ...
+    def trailing_metadata(self) -> Any: ...
+
+
+class Connection:
+    """One channel to an orchestrator.
+
+    Args:
+        target: gRPC target of the server: ``unix:/...`` or ``dns:///host:port``.
+        token: Token to show with each call, in hex. Empty: none. It may be set anew at any time.
+    """
+
+    def __init__(self, target: str, token: str = "") -> None:
+        self.token = token
+        self._channel = grpc.insecure_channel(target, options=OPTIONS)
+        self._calls: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection and all calls in flight."""
+        self._channel.close()
+
+    def call(
+        self,
+        method: str,
+        request: Message,
+        answer: type[Answer],
+        *,
+        timeout: float | None = 60.0,
+        wait_for_ready: bool = False,
+    ) -> Answer:
+        """Makes one call and waits for its answer.
+
+        Args:
+            method: Service and method, such as ``ControlService/GetRun``.
+            request: What to ask.
+            answer: Class of the answer.
+            timeout: Seconds until the call is given up. None: never.
+            wait_for_ready: True to wait until the server listens; False to fail at once when it does not.
+
+        Returns:
+            The answer.
+
+        Raises:
+            InstepError: The server's verdict.
+            TransportError: The call failed on its way.
+        """
+        invoke = self._calls.get(method)
+        if invoke is None:
+            invoke = self._calls[method] = self._channel.unary_unary(
+                _path(method), type(request).SerializeToString, answer.FromString
+            )
+        try:
+            response: Answer = invoke(
+                request, timeout=timeout, metadata=self._metadata(), wait_for_ready=wait_for_ready
+            )
+        except grpc.RpcError as err:
+            raise _translate(method, err) from err
+        return response
+
+    def stream(
+        self, method: str, request: Message, answer: type[Answer], *, timeout: float | None = None
+    ) -> Iterator[Answer]:
+        """Makes one call and yields its answers as they come. Closing the iterator cancels the call.
+
+        Args:
+            method: Service and method, such as ``ControlService/WatchRun``.
+            request: What to ask.
+            answer: Class of the answers.
+            timeout: Seconds until the call is given up. None: never.
+
+        Yields:
+            The answers, in order.
+
+        Raises:
+            InstepError: The server's verdict.
+            TransportError: The call failed on its way.
+        """
+        invoke = self._channel.unary_stream(_path(method), type(request).SerializeToString, answer.FromString)
+        call = invoke(request, timeout=timeout, metadata=self._metadata())
+        try:
+            yield from call
+        except grpc.RpcError as err:
+            raise _translate(method, err) from err
+        finally:
+            call.cancel()
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+
+def _path(method: str) -> str:
+    return f"/instep.v1.{method}"
+
+
+def _translate(method: str, status: _Status) -> InstepError:
+    text = status.details() or ""
+    trailers = dict(status.trailing_metadata() or ())
+    if TRAILER not in trailers:
+        code = status.code().name
+        return TransportError(f"Call {method} of the orchestrator failed with {code}: {text}.", code=code)
+    detail = error_pb2.ErrorDetail.FromString(trailers[TRAILER])
+    try:
+        reason = error_pb2.ErrorReason.Name(detail.reason).removeprefix("ERROR_REASON_")
+    except ValueError:  # a reason of a newer server
+        reason = "UNSPECIFIED"
+    return REASONS.get(reason, SystemFailedError)(
+        text,
+        reason=reason,
+        metadata={entry.key: entry.value for entry in detail.metadata},
+        retry_after_ms=detail.retry_after_ms if detail.HasField("retry_after_ms") else None,
+    )

@@ -1,0 +1,151 @@
+"""Turns a manifest and blobs into a value: chooses who reads it, by the kind of its nodes."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from instep.errors import ForeachError, ValueDecodeError
+from instep.values._containers import decode_pairs, decode_record, decode_seq
+from instep.values._reader import MALFORMED, Decoder, Fetch, Reader, parse
+from instep.values._vectors import decode_vector
+from instep_proto.v1 import value_pb2 as pb
+
+
+def _decode_null(reader: Reader, node: pb.Node, index: int) -> None:
+    return None
+
+
+def _decode_array(reader: Reader, node: pb.Node, index: int) -> object:
+    from instep.values._numpy import decode_dims
+
+    return decode_dims(reader, node, index)
+
+
+def _decode_table(reader: Reader, node: pb.Node, index: int) -> object:
+    from instep.values._frames import decode_table
+
+    return decode_table(reader, node, index)
+
+
+def _decode_sparse(reader: Reader, node: pb.Node, index: int) -> object:
+    from instep.values._sparse import decode_sparse
+
+    return decode_sparse(reader, node, index)
+
+
+def _decode_opaque(reader: Reader, node: pb.Node, index: int) -> object:
+    from instep.values._opaque import decode_opaque
+
+    return decode_opaque(reader, node, index)
+
+
+def _decode_shared(reader: Reader, node: pb.Node, index: int) -> object:
+    return _open(reader.fetched_manifest(node.shared), reader.fetch, reader.allow_opaque, reader.depth).value(0, -1)
+
+
+_KINDS: Final[dict[str, Decoder]] = {
+    "null": _decode_null,
+    "vector": decode_vector,
+    "array": _decode_array,
+    "table": _decode_table,
+    "seq": decode_seq,
+    "record": decode_record,
+    "pairs": decode_pairs,
+    "sparse": _decode_sparse,
+    "opaque": _decode_opaque,
+    "shared": _decode_shared,
+}
+
+
+def _open(manifest: bytes, fetch: Fetch, allow_opaque: bool, depth: int = 0) -> Reader:  # noqa: FBT001
+    return Reader(manifest, parse(manifest), fetch, _KINDS, allow_opaque, depth)
+
+
+def _translate(error: Exception) -> NoReturn:
+    """Raises what a library says about bytes that do not fit as an error about the stored value."""
+    raise ValueDecodeError(
+        f"The stored value can't be read: {type(error).__name__}: {error}.", code=MALFORMED, path=""
+    ) from error
+
+
+def decode(manifest: bytes, fetch: Fetch, *, allow_opaque: bool = True) -> object:
+    """Reads a stored value.
+
+    Args:
+        manifest: The serialized manifest, whose digest was verified.
+        fetch: Gives the bytes of a blob by hash and size. Writable bytes (a private mapping of a file) are used
+            in place; others are copied where a value needs to be changeable.
+        allow_opaque: Whether pickled values may be opened, which can run code. They are also kept closed when
+            the environment variable INSTEP_ALLOW_OPAQUE is `false`. A closed value is a `ForeignObject`.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueDecodeError: The bytes are damaged, or a package is missing that the value needs.
+    """
+    try:
+        return _open(manifest, fetch, allow_opaque).value(0, -1)
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
+        _translate(error)
+
+
+def decode_item(manifest: bytes, index: int, fetch: Fetch, *, allow_opaque: bool = True) -> object:
+    """Reads one item of a stored collection, as a foreach does.
+
+    Args:
+        manifest: The serialized manifest of the collection.
+        index: Position of the item, counted from 0.
+        fetch: Gives the bytes of a blob by hash and size.
+        allow_opaque: As in `decode`.
+
+    Returns:
+        The element of a list, tuple, vector or named list; of a set the one that is stored at that position; of
+        an array the slice of its first axis; of text that Python wrote the character; of another sequence what
+        indexing it gives.
+
+    Raises:
+        ValueDecodeError: The bytes are damaged.
+        ForeachError: The collection has no such item, or cannot be taken apart.
+    """
+    reader = _open(manifest, fetch, allow_opaque)
+    try:
+        return _item(reader, index)
+    except ForeachError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
+        _translate(error)
+
+
+def _item(reader: Reader, index: int) -> object:
+    node = reader.manifest.nodes[0]
+    kind = node.WhichOneof("kind")
+    if kind == "shared":
+        return _item(_open(reader.fetched_manifest(node.shared), reader.fetch, reader.allow_opaque), index)
+    if kind in {"seq", "record"}:
+        children = node.seq.values if kind == "seq" else node.record.values
+        _check(index, len(children))
+        return reader.value(children[index], 0)
+    if kind == "vector" and node.vector.shape == pb.SHAPE_VECTOR:
+        from instep.values._vectors import decode_element
+
+        _check(index, node.vector.count)
+        return decode_element(reader, node, index)
+    value = reader.value(0, -1)
+    if kind == "vector" and not (node.vector.shape == pb.SHAPE_SCALAR and isinstance(value, str)):
+        _check(index, 1)  # a bare vector of length one in R
+        return value
+    return _indexed(value, index)
+
+
+def _check(index: int, count: int) -> None:
+    if not 0 <= index < count:
+        raise ForeachError(f"Item {index} does not exist: the collection has {count} items.", index=index)
+
+
+def _indexed(value: object, index: int) -> object:
+    """Takes an item of a value that was read whole."""
+    if isinstance(value, set | frozenset) or not hasattr(value, "__getitem__"):
+        raise ForeachError(f"A {type(value).__name__} can't be taken apart by position.", index=index)
+    _check(index, len(value))  # type: ignore[arg-type]
+    return value[index]

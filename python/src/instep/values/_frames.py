@@ -1,0 +1,159 @@
+"""Data frames as stored: what the tables of all libraries have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from instep.values._logical import fits
+from instep.values._stream import Column, Field, Type
+from instep.values._writer import Writer
+from instep_proto.v1 import value_pb2 as pb
+
+if TYPE_CHECKING:
+    from instep.values._reader import Reader
+
+LIBRARIES: Final = frozenset({"polars", "pyarrow"})
+"""Families that are not read as pandas frames."""
+
+LIST: Final = "list"
+"""Logical type of a column whose cells are lists or records."""
+
+
+@dataclass(slots=True)
+class Stored:
+    """A column of a frame in the form in which it is stored, or was stored."""
+
+    logical: str
+    """Its logical type, or `list`."""
+    type: Type
+    """Its Arrow type."""
+    batches: Sequence[Column]
+    """Its cells. One batch when it is written."""
+    levels: list[str | None] | None = None
+    """The levels of a factor."""
+    params: dict[str, str] = field(default_factory=dict)
+    """Details by logical type."""
+    label: str | None = None
+    """Its label as text."""
+    is_index: bool = False
+    """Whether it is a row index."""
+
+    @property
+    def length(self) -> int:
+        """Number of cells."""
+        return sum(column.length for column in self.batches)
+
+
+def stored(
+    logical: str, column: Column, *, levels: list[str | None] | None = None, params: dict[str, str] | None = None
+) -> Stored:
+    """Makes a column to be written, in one batch."""
+    return Stored(logical, column.type, (column,), levels, params or {})
+
+
+def label_text(label: object) -> tuple[str | None, str]:
+    """Gives the text of a column's label, and what type it was. The type is empty for text.
+
+    Raises:
+        TypeError: There is no text for such a label.
+    """
+    if label is None or isinstance(label, str):
+        return label, ""
+    if type(label) in (int, float):
+        return repr(label), type(label).__name__
+    if isinstance(label, tuple) and all(part is None or type(part) in (str, int, float, bool) for part in label):
+        return json.dumps(label, ensure_ascii=False), "tuple"
+    raise TypeError(type(label).__name__)
+
+
+def label_of(reader: Reader, text: str | None, label_type: str) -> object:
+    """Gives the label of a column, in the type that it had."""
+    if text is None or label_type == "":
+        return text
+    try:
+        if label_type == "int":
+            return int(text)
+        if label_type == "float":
+            return float(text)
+        parts = json.loads(text) if label_type == "tuple" else None
+    except ValueError:
+        parts = None
+    if not isinstance(parts, list) or any(isinstance(part, list | dict) for part in parts):
+        reader.refuse(f"{text!r} is not a label of type {label_type!r}")
+    return tuple(parts)
+
+
+def encode_table(writer: Writer, family: str, rows: int, columns: Sequence[Stored]) -> int:
+    """Adds a frame.
+
+    Args:
+        writer: Takes it.
+        family: The class that it comes from.
+        rows: Number of its rows.
+        columns: Its columns, indices first.
+
+    Returns:
+        The index of its node.
+    """
+    node, index = writer.node()
+    table = node.table
+    table.part = writer.stream(
+        [Field(column.label or "", column.type, column.type.kind != "struct") for column in columns],
+        [column.batches[0] for column in columns],
+    )
+    table.rows = rows
+    table.family = family
+    for column in columns:
+        target = table.columns.add(logical=column.logical, label=column.label, index=column.is_index)
+        if column.levels is not None:
+            target.levels = writer.strings(column.levels)
+        for key in sorted(column.params):
+            target.params.add(key=key, value=column.params[key])
+    return index
+
+
+def decode_table(reader: Reader, node: pb.Node, index: int) -> object:
+    """Reads a frame, in the library of its family; frames of R become pandas frames."""
+    columns = _columns(reader, node.table, index)
+    family = node.table.family
+    if family == "polars":
+        from instep.values._polars import frame_of
+
+        return frame_of(reader, columns)
+    if family == "pyarrow":
+        from instep.values._pyarrow import table_of
+
+        return table_of(reader, columns, node.table.rows)
+    from instep.values._pandas import frame_of as pandas_frame_of
+
+    return pandas_frame_of(reader, node, columns)
+
+
+def _columns(reader: Reader, table: pb.Table, index: int) -> list[Stored]:
+    """Checks the columns of a frame."""
+    stream = reader.stream(table.part)
+    if len(stream.fields) != len(table.columns) or table.rows < 0:
+        reader.refuse(f"a frame of {len(table.columns)} columns has a part with {len(stream.fields)}")
+    if table.columns and stream.rows != table.rows:
+        reader.refuse(f"a frame of {table.rows} rows has a part with {stream.rows}")
+    reader.take(table.part, 0, stream.rows)
+    columns = []
+    for position, (column, described) in enumerate(zip(table.columns, stream.fields, strict=True)):
+        is_list = column.logical == LIST and bool(described.type.children)
+        if not is_list and not fits(column.logical, described.type):
+            reader.refuse(f"column {position} of type {column.logical!r} can't be stored as {described.type.kind}")
+        columns.append(
+            Stored(
+                column.logical,
+                described.type,
+                [batch[position] for batch in stream.batches],
+                reader.texts(column.levels, index) if column.HasField("levels") else None,
+                {param.key: param.value for param in column.params},
+                column.label if column.HasField("label") else None,
+                column.index,
+            )
+        )
+    return columns

@@ -1,0 +1,253 @@
+"""The client, over runs that really happened."""
+
+import multiprocessing
+import pickle
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cli_flows import FAILING, GREETING, SLOW, command, processes_about, started, wait_for, write
+from instep import DataArtifact, Flow, Instep, Run, Step, Task, errors
+from instep._archive import close_all
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs of one flow and a failed run of another."""
+    folder = tmp_path_factory.mktemp("client")
+    write(folder, "greeting.py", GREETING)
+    write(folder, "failing.py", FAILING)
+    for arguments in (
+        ("greeting.py", "run", "--with-dash", "Ada,Bob", "--tag", "first", "--run-id-file", "first"),
+        ("greeting.py", "run", "--who", "Eve", "--run-id-file", "second"),
+    ):
+        done = command(*arguments, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    assert command("failing.py", "run", "--run-id-file", "failed", cwd=folder).returncode == 1
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _in_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INSTEP_HOME", raising=False)
+    monkeypatch.chdir(store)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_server_left(store: Path) -> Iterator[None]:
+    yield
+    close_all()
+    assert processes_about(str(store)) == []
+
+
+@pytest.fixture
+def first(store: Path) -> Run:
+    return Run(f"Greeting/{(store / 'first').read_text()}")
+
+
+@pytest.fixture
+def failed(store: Path) -> Run:
+    return Run(f"Failing/{(store / 'failed').read_text()}")
+
+
+def test_the_root_lists_flows():
+    assert [flow.id for flow in Instep()] == ["Failing", "Greeting"]
+    assert "Greeting" in Instep()
+    assert Instep()["Greeting"] == Flow("Greeting")
+    with pytest.raises(KeyError):
+        Instep()["None"]
+
+
+def test_a_flow_gives_its_runs_newest_first(store: Path):
+    ids = [(store / name).read_text() for name in ("second", "first")]
+    flow = Flow("Greeting")
+    assert [run.id for run in flow] == ids == [run.id for run in flow.runs()]
+    assert [run.id for run in flow.runs("first")] == ids[1:]
+    assert list(flow.runs("first", "other")) == []
+    assert flow.latest_run == flow.latest_successful_run == flow[ids[0]]
+    assert flow.tags == frozenset()
+
+
+def test_a_failed_run_is_the_latest_but_not_the_latest_successful():
+    flow = Flow("Failing")
+    assert flow.latest_run is not None
+    assert flow.latest_successful_run is None
+
+
+def test_ids_and_parents_fit_together(first: Run):
+    step = first["greet"]
+    task = step.task
+    artifact = task["text"]
+    assert artifact.pathspec == f"{first.pathspec}/greet/{task.id}/text"
+    assert artifact.path_components == ["Greeting", first.id, "greet", task.id, "text"]
+    assert (artifact.parent, task.parent, step.parent, first.parent) == (task, step, first, Flow("Greeting"))
+    for thing in (first, step, task, artifact):
+        assert type(thing)(thing.pathspec) == thing
+        assert datetime.now(UTC) - thing.created_at < timedelta(minutes=5)
+
+
+def test_children_are_found_by_id(first: Run):
+    assert "greet" in first
+    assert "nowhere" not in first
+    with pytest.raises(KeyError):
+        first["nowhere"]
+    with pytest.raises(KeyError):
+        first["greet"]["99"]
+    with pytest.raises(KeyError):
+        first["greet"].task["nothing"]
+
+
+@pytest.mark.parametrize("cls", [Flow, Run, Step, Task, DataArtifact])
+def test_a_path_of_the_wrong_form_is_refused(cls: type):
+    with pytest.raises(errors.PathspecInvalidError, match="of the form 'FLOW"):
+        cls("a/b/c/d/e/f")
+
+
+@pytest.mark.parametrize(
+    ("cls", "path", "error"),
+    [
+        (Flow, "None", errors.FlowUnknownError),
+        (Run, "Greeting/999", errors.RunUnknownError),
+        (Step, "Greeting/{run}/nowhere", errors.StepUnknownError),
+        (Task, "Greeting/{run}/start/99", errors.TaskUnknownError),
+        (Task, "Greeting/{run}/end/1", errors.TaskUnknownError),
+        (DataArtifact, "Greeting/{run}/start/1/nothing", errors.ArtifactUnknownError),
+    ],
+)
+def test_what_does_not_exist_is_not_found(first: Run, cls: type, path: str, error: type[Exception]):
+    with pytest.raises(error):
+        cls(path.format(run=first.id))
+
+
+def test_a_run_that_succeeded_is_finished(first: Run):
+    assert (first.finished, first.successful, first.state) == (True, True, "succeeded")
+    assert first.finished_at is not None
+    assert first.end_task == first["end"].task
+    assert first.data is not None
+    assert first.data.texts == [f"hello {name}hello {name}" for name in ("world", "Ada", "Bob")]
+
+
+def test_a_run_that_failed_is_neither_finished_nor_successful(failed: Run):
+    assert (failed.finished, failed.successful, failed.state) == (False, False, "failed")
+    assert failed.finished_at is None
+    assert failed.end_task is None
+    assert failed.data is None
+    assert {step.id for step in failed} == {"start", "fit"}
+
+
+def test_steps_and_tasks_are_newest_first(first: Run):
+    assert [step.id for step in first] == ["end", "gather", "greet", "start"]
+    assert [step.id for step in first.steps()] == [step.id for step in first]
+    assert [task.index for task in first["greet"]] == [2, 1, 0]
+    assert first["greet"].task.index == 2
+    assert first["start"].task.index is None
+
+
+def test_a_task_gives_values_by_name(first: Run):
+    task = first["start"].task
+    assert task.data.people == ["world", "Ada", "Bob"]
+    assert task.data.options == {"a": 1}
+    assert "people" in task.data
+    assert "nothing" not in task.data
+    assert not hasattr(task.data, "nothing")
+    with pytest.raises(AttributeError, match="has no artifact 'nothing'"):
+        _ = task.data.nothing
+    assert task.artifacts.people.data == task["people"].data == task.data.people
+    assert set(dir(task.data)) >= {"people", "who"}
+
+
+def test_private_names_are_fetched_by_name_only(first: Run):
+    task = first["start"].task
+    assert task.data._hidden == 1
+    assert "_hidden" not in [artifact.id for artifact in task]
+
+
+def test_equal_values_have_the_same_content_id(first: Run):
+    assert first["start"].task["who"].sha == first["end"].task["who"].sha
+    assert first["start"].task["who"].size > 0
+    assert re.fullmatch(r"b3:[0-9a-f]{64}", first["start"].task["who"].sha)
+
+
+def test_inputs_of_a_task_are_its_parents(first: Run):
+    assert list(first["start"].task.parent_tasks) == []
+    assert [task.index for task in first["gather"].task.parent_tasks] == [0, 1, 2]
+
+
+def test_logs_are_text_and_lines_with_times(first: Run):
+    task = first["start"].task
+    assert task.stdout == "people: ['world', 'Ada', 'Bob']\n"
+    assert task.stderr == ""
+    ((at, line),) = task.loglines("stdout")
+    assert line == task.stdout.rstrip("\n")
+    assert at.tzinfo is UTC
+
+
+def test_a_failed_task_has_its_exception(failed: Run):
+    task = next(task for task in failed["fit"] if task.index == 1)
+    assert not task.successful
+    assert task.exception is not None
+    assert (task.exception.exception, task.exception.type) == ("no such cut", "builtins.ValueError")
+    assert task.exception.stacktrace.startswith("Traceback")
+    assert "ValueError: no such cut" in task.stderr
+    assert Task(task.pathspec, attempt=0).exception == task.exception
+    with pytest.raises(errors.AttemptUnknownError):
+        Task(task.pathspec, attempt=1)
+
+
+def test_tags_are_those_of_the_run(first: Run):
+    assert first.user_tags == frozenset({"first"})
+    assert "user:ada" in first.system_tags
+    assert first["start"].task["who"].tags == first.tags == first.user_tags | first.system_tags
+
+
+def test_objects_can_be_pickled(first: Run):
+    for thing in (Flow("Greeting"), first, first["start"], first["start"].task, first["start"].task["who"]):
+        assert pickle.loads(pickle.dumps(thing)) == thing
+
+
+def test_notebooks_show_one_line(first: Run):
+    assert re.fullmatch(
+        rf"<b>Run</b> <code>{first.pathspec}</code> succeeded, [0-9.]+ s", first._repr_html_()
+    )
+    for thing in (Flow("Greeting"), first["greet"], first["greet"].task, first["start"].task["who"]):
+        assert thing.id in thing._repr_html_()
+
+
+def _read_who(path: str) -> object:
+    return Task(path).data.who
+
+
+def test_a_forked_process_can_look_for_itself(first: Run):
+    task = first["start"].task
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(_read_who, (task.pathspec,)) == "world"
+    assert task.stdout
+
+
+def test_threads_share_one_server(first: Run):
+    seen: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: seen.append(_read_who(f"{first.pathspec}/start/1"))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == ["world"] * 4
+
+
+def test_a_run_under_way_can_be_looked_at(store: Path):
+    write(store, "slow.py", SLOW)
+    flag = store / "flag"
+    with started("slow.py", "run", cwd=store, env={"SLOW_FLAG": str(flag)}) as process:
+        wait_for(flag)
+        run = Flow("Slow").latest_run
+        assert run is not None
+        assert (run.state, run.finished, run.end_task) == ("running", False, None)
+        assert not run["start"].task.finished
+        process.terminate()
+        process.wait(30)
+    assert run.state == "cancelled"

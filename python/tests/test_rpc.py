@@ -1,0 +1,100 @@
+"""Calls and the errors that they become, against a real gRPC server."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from instep._rpc import TRAILER, Connection
+from instep.errors import RunUnknownError, SystemFailedError, TransportError
+from instep_proto.v1 import control_service_pb2 as pb
+from instep_proto.v1 import control_service_pb2_grpc, error_pb2, run_pb2
+from instep_proto.v1.key_value_pb2 import KeyValue
+
+
+class Control(control_service_pb2_grpc.ControlServiceServicer):
+    """Answers by the flow's name."""
+
+    def GetRun(self, request: pb.GetRunRequest, context: grpc.ServicerContext) -> pb.GetRunResponse:  # noqa: N802 - named by the protocol
+        if request.flow == "token":
+            token = dict(context.invocation_metadata()).get("authorization", "")
+            return pb.GetRunResponse(run=run_pb2.Run(user=token))
+        if request.flow == "bare":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "somewhere in between")
+        reason = 9999 if request.flow == "new" else error_pb2.ERROR_REASON_RUN_UNKNOWN
+        detail = error_pb2.ErrorDetail(
+            reason=reason, retry_after_ms=20, metadata=[KeyValue(key="run", value="7")]
+        )
+        context.set_trailing_metadata(((TRAILER, detail.SerializeToString()),))
+        context.abort(grpc.StatusCode.NOT_FOUND, "Flow 'F' has no run '7'.")
+        raise AssertionError
+
+    def WatchRun(  # noqa: N802 - named by the protocol
+        self, request: pb.WatchRunRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.WatchRunResponse]:
+        yield pb.WatchRunResponse(events=[run_pb2.Event(cursor=1)])
+        yield pb.WatchRunResponse(events=[run_pb2.Event(cursor=2)])
+        if request.flow == "broken":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    server = grpc.server(ThreadPoolExecutor(2))
+    control_service_pb2_grpc.add_ControlServiceServicer_to_server(Control(), server)
+    target = f"unix:{tmp_path}/s"
+    server.add_insecure_port(target)
+    server.start()
+    with Connection(target, "abc") as connection:
+        yield connection
+    server.stop(None).wait()
+
+
+def _get(connection: Connection, flow: str) -> pb.GetRunResponse:
+    return connection.call("ControlService/GetRun", pb.GetRunRequest(flow=flow), pb.GetRunResponse)
+
+
+def test_a_verdict_becomes_the_class_of_its_reason(connection: Connection):
+    with pytest.raises(RunUnknownError) as caught:
+        _get(connection, "F")
+    assert caught.value.message == "Flow 'F' has no run '7'."
+    assert caught.value.reason == "RUN_UNKNOWN"
+    assert caught.value.metadata == {"run": "7"}
+    assert caught.value.retry_after_ms == 20
+
+
+def test_a_reason_of_a_newer_server_becomes_a_system_error(connection: Connection):
+    with pytest.raises(SystemFailedError, match="has no run"):
+        _get(connection, "new")
+
+
+def test_a_status_without_verdict_is_trouble_of_the_transport(connection: Connection):
+    with pytest.raises(TransportError, match="somewhere in between") as caught:
+        _get(connection, "bare")
+    assert caught.value.code == "UNAVAILABLE"
+
+
+def test_calls_show_the_token_that_is_set_when_they_are_made(connection: Connection):
+    assert _get(connection, "token").run.user == "Bearer abc"
+    connection.token = "def"
+    assert _get(connection, "token").run.user == "Bearer def"
+
+
+def test_a_stream_yields_answers_and_then_raises(connection: Connection):
+    request = pb.WatchRunRequest(flow="broken")
+    answers = connection.stream("ControlService/WatchRun", request, pb.WatchRunResponse)
+    assert [next(answers).events[0].cursor, next(answers).events[0].cursor] == [1, 2]
+    with pytest.raises(TransportError, match="gone"):
+        next(answers)
+
+
+def test_a_stream_can_be_closed_early(connection: Connection):
+    answers = connection.stream("ControlService/WatchRun", pb.WatchRunRequest(), pb.WatchRunResponse)
+    next(answers)
+    answers.close()
+
+
+def test_a_server_that_is_not_there_is_trouble_of_the_transport(tmp_path: Path):
+    with Connection(f"unix:{tmp_path}/none") as connection, pytest.raises(TransportError):
+        _get(connection, "F")

@@ -1,0 +1,77 @@
+#' Begin a flow
+#'
+#' A flow is a value. [step()] and [parameter()] take it first and return it with one thing more; nothing happens until
+#' [run()].
+#'
+#' @param name Name of the flow, a string: letters, digits and underscores, not beginning with a digit.
+#' @param include Character vector of files that belong to the same graph, such as `"pricing.py"`. Steps that are named
+#'   in `next_step` and not declared here are looked up there. Paths are relative to the folder of the flow's file.
+#' @param doc Documentation of the flow, a string.
+#' @param isolation How the processes of tasks are made: `"fork"` makes one per task from a session that has the file
+#'   loaded, `"spawn"` starts a fresh one per task, `"reuse"` lets one process run several tasks of one step.
+#' @returns A flow, an object of class `instep_flow`.
+#' @seealso The class `FlowSpec` is its twin in Python.
+#' @export
+#' @examples
+#' flow("Pricing", doc = "Fits one price model per cut.")
+flow <- function(name, include = character(), doc = "", isolation = c("fork", "spawn", "reuse")) {
+  check_string(name)
+  check_string(doc)
+  if (!grepl("^[A-Za-z_][A-Za-z0-9_]*$", name)) {
+    abort(
+      c(
+        "A flow can't be named {.val {name}}.",
+        i = "A name has letters, digits and underscores, and does not begin with a digit."
+      ),
+      "flow_name"
+    )
+  }
+  if (!is.character(include) || anyNA(include)) {
+    abort("{.arg include} must be a character vector, not {.obj_type_friendly {include}}.", "argument")
+  }
+  structure(
+    list(
+      name = name,
+      include = include,
+      doc = doc,
+      isolation = if (missing(isolation)) NULL else match_choice(isolation, c("fork", "spawn", "reuse")),
+      steps = list(),
+      parameters = list(),
+      location = call_location()
+    ),
+    class = "instep_flow"
+  )
+}
+
+is_flow <- function(x) inherits(x, "instep_flow")
+
+check_flow <- function(flow, call = parent.frame()) {
+  if (!is_flow(flow)) {
+    abort(
+      c("{.arg flow} must be a flow, not {.obj_type_friendly {flow}}.", i = "Begin with {.fn flow}."),
+      "argument",
+      call = call
+    )
+  }
+}
+
+match_choice <- function(x, choices, arg = deparse(substitute(x)), call = parent.frame()) {
+  if (!is_string(x) || !x %in% choices) {
+    abort("{.arg {arg}} must be one of {.val {choices}}, not {.val {x}}.", "argument", call = call)
+  }
+  x
+}
+
+#' @export
+print.instep_flow <- function(x, ...) {
+  cat("<instep flow ", x$name, ">\n", sep = "")
+  for (parameter in x$parameters) {
+    cat("  --", parameter$name, if (parameter$required) " (required)", "\n", sep = "")
+  }
+  for (step in x$steps) {
+    targets <- paste(step$next_step, collapse = ", ")
+    each <- if (!is.null(step$foreach)) paste0(" for each of ", step$foreach)
+    cat("  ", step$name, if (nzchar(targets)) " -> ", targets, each, "\n", sep = "")
+  }
+  invisible(x)
+}

@@ -1,0 +1,127 @@
+# Where calls stand in the user's files. R records the place of a top-level expression and of the calls inside braces,
+# and Rscript not even these. So a call notes what is known when it runs (call_location()), and the exact line is looked
+# up later, among all calls of flow(), step() and parameter() in the file (call_sites()).
+
+# The innermost place known for the caller's caller, as list(file, line); NULL when there is none.
+call_location <- function() {
+  for (call in rev(sys.calls())) {
+    place <- srcref_location(attr(call, "srcref"))
+    if (!is.null(place)) {
+      return(place)
+    }
+  }
+  NULL
+}
+
+srcref_location <- function(srcref) {
+  if (is.null(srcref)) {
+    return(NULL)
+  }
+  source <- attr(srcref, "srcfile")
+  name <- source$filename
+  if (is.null(name) || !nzchar(name) || inherits(source, "srcfilealias")) {
+    return(NULL)
+  }
+  file <- if (startsWith(name, "/")) name else file.path(source$wd, name)
+  if (!file.exists(file)) {
+    return(NULL)
+  }
+  list(file = normalizePath(file), line = as.integer(srcref[[1L]]))
+}
+
+# All calls of flow(), step() and parameter() in a file with the first text that each is given.
+call_sites <- function(file) {
+  none <- call_sites_none()
+  parsed <- tryCatch(parse(file, keep.source = TRUE), error = \(e) NULL)
+  data <- utils::getParseData(parsed)
+  if (is.null(data)) {
+    return(none)
+  }
+  calls <- data[data$token == "SYMBOL_FUNCTION_CALL" & data$text %in% c("flow", "step", "parameter"), ]
+  sites <- lapply(seq_len(nrow(calls)), \(i) call_site(data, calls[i, ]))
+  rbind(none, do.call(rbind, sites))
+}
+
+call_site <- function(data, call) {
+  call_id <- data$parent[data$id == call$parent]
+  siblings <- data[data$parent == call_id, ]
+  siblings <- siblings[order(siblings$line1, siblings$col1), ]
+  for (i in which(siblings$token == "expr")) {
+    content <- data[data$parent == siblings$id[i], ]
+    label <- if (i > 2L && siblings$token[i - 1L] == "EQ_SUB") siblings$text[i - 2L] else "name"
+    if (nrow(content) == 1L && content$token == "STR_CONST" && label %in% c("name", "step")) {
+      name <- eval(str2lang(content$text))
+      return(data.frame(kind = call$text, name = name, line = call$line1))
+    }
+  }
+  NULL
+}
+
+# The exact place of a call, from what was noted when it ran. Without a file the code came from a prompt.
+exact_location <- function(noted, kind, name, file, sites) {
+  if (!is.null(noted) && !identical(noted$file, file)) {
+    return(list(file = noted$file, line = noted$line))
+  }
+  lines <- sites$line[sites$kind == kind & sites$name == name]
+  from <- if (is.null(noted)) 0L else noted$line
+  later <- lines[lines >= from]
+  line <- if (length(later) > 0L) later[[1L]] else from
+  list(file = file, line = line)
+}
+
+# Rscript keeps no sources. This gives the functions of a file the places that they would have had, so that a traceback
+# can name lines: it parses the file again and takes over each function whose code is the same.
+relink_sources <- function(flow, file) {
+  plain <- function_nodes(parse(file, keep.source = FALSE))
+  placed <- function_nodes(parse(file, keep.source = TRUE))
+  relink <- function(fun) {
+    if (typeof(fun) != "closure" || !is.null(attr(fun, "srcref"))) {
+      return(fun)
+    }
+    same <- \(node) identical(body(fun), node[[3L]]) && identical(formals(fun), node[[2L]])
+    found <- Position(same, plain)
+    if (is.na(found)) {
+      return(fun)
+    }
+    linked <- eval(placed[[found]], environment(fun))
+    attributes(linked) <- c(attributes(fun), list(srcref = attr(linked, "srcref")))
+    linked
+  }
+  for (name in ls(globalenv(), all.names = TRUE)) {
+    if (!bindingIsActive(name, globalenv()) && !bindingIsLocked(name, globalenv())) {
+      value <- get(name, globalenv())
+      linked <- relink(value)
+      if (typeof(value) == "closure" && !is.null(attr(linked, "srcref"))) {
+        assign(name, linked, globalenv())
+      }
+    }
+  }
+  flow$steps <- lapply(flow$steps, \(step) {
+    if (!is.null(step$reference$body)) {
+      step$reference$body <- relink(step$reference$body)
+    }
+    step
+  })
+  flow
+}
+
+# All `function` expressions in parsed code, in the order in which they are written.
+function_nodes <- function(code) {
+  found <- list()
+  visit <- function(node) {
+    if (is.call(node) && identical(node[[1L]], quote(`function`))) {
+      found[[length(found) + 1L]] <<- node
+      visit_all(as.list(node[[2L]]))
+      visit(node[[3L]])
+    } else if (is.call(node) || is.expression(node)) {
+      visit_all(as.list(node))
+    }
+  }
+  visit_all <- function(nodes) {
+    for (i in seq_along(nodes)) {
+      if (!identical(nodes[[i]], quote(expr = ))) visit(nodes[[i]])
+    }
+  }
+  visit(code)
+  found
+}

@@ -1,0 +1,50 @@
+# Programs of ours that are written in Python, and the interpreter that runs them.
+
+# The interpreter: as the environment says, else as the option says, else as the set-up has noted, else the first on
+# the path.
+python_program <- function() {
+  named <- Sys.getenv("INSTEP_PYTHON", getOption("instep.python", ""))
+  if (nzchar(named)) {
+    return(path.expand(named))
+  }
+  note <- file.path(tools::R_user_dir("instep", "config"), "python")
+  if (file.exists(note)) {
+    return(readLines(note, n = 1L, warn = FALSE))
+  }
+  "python3"
+}
+
+# Environment of programs that may start R: they get this R, with these libraries.
+r_environment <- function() {
+  c(
+    if (!nzchar(Sys.getenv("INSTEP_RSCRIPT"))) paste0("INSTEP_RSCRIPT=", file.path(R.home("bin"), "Rscript")),
+    paste0("R_LIBS=", paste(.libPaths(), collapse = .Platform$path.sep))
+  )
+}
+
+# Starts a Python module with arguments. It inherits the file descriptors `keep`.
+spawn_python <- function(module, arguments, keep, detach = FALSE, call = parent.frame()) {
+  python <- python_program()
+  tryCatch(
+    spawn_(c(python, "-P", "-m", module, arguments), r_environment(), as.integer(keep), detach),
+    error = \(e) abort_python(python, conditionMessage(e), call)
+  )
+}
+
+abort_python <- function(python, why, call = parent.frame()) {
+  abort(
+    c(
+      "Instep's orchestrator can't be started with {.file {python}}.",
+      x = "{why}",
+      i = "Set {.envvar INSTEP_PYTHON} to the Python that has the package {.pkg instep}."
+    ),
+    "python",
+    call = call
+  )
+}
+
+# Whether the interpreter has our package. Takes a while: for explaining a failure.
+has_python_package <- function(python) {
+  status <- system2(python, c("-P", "-c", shQuote("import instep, instep_server")), stdout = FALSE, stderr = FALSE)
+  identical(as.integer(status), 0L)
+}

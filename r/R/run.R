@@ -1,0 +1,157 @@
+#' Run a flow
+#'
+#' Hands the flow to Instep's command line. In a script that `Rscript` runs, the command and its options are those of
+#' the script: `Rscript flow.R run --folds 3`. What is given in `...` goes before them, so that the command line wins.
+#' Without a command, `run(flow)` in a script checks the graph and tells what can be done; with something in `...`, and
+#' always at the prompt, it runs the flow.
+#'
+#' While this file is being loaded for another one, such as a Python flow that includes it, `run()` does nothing.
+#'
+#' @param flow A flow, from [flow()].
+#' @param ... Options of the command, by name: `max_workers`, `max_num_splits`, `max_log_size`, `tag` (also several),
+#'   `run_id_file`, `namespace`, `quiet = TRUE`; `resume = TRUE` or the name of a step, and `origin_run_id`. Any other
+#'   name is a parameter of the flow.
+#' @returns The exit status, invisibly: 0 for success. In a script a failure ends R with that status. In a file that is
+#'   being loaded, the flow, invisibly.
+#' @export
+#' @examples
+#' \dontrun{
+#' flow("Hello") |>
+#'   step("start", \(self) self$greeting <- "hello", next_step = "end") |>
+#'   step("end", \(self) print(self$greeting)) |>
+#'   run()
+#' }
+run <- function(flow, ...) {
+  check_flow(flow)
+  if (the$including) {
+    the$flow <- flow
+    return(invisible(flow))
+  }
+  check_session()
+  script <- script_file()
+  file <- script %||% prompt_file(flow)
+  arguments <- command_arguments(list(...), script_arguments(script), interactive() || is.null(script))
+  if (!is.null(script) && is.null(flow$location)) {
+    flow <- relink_sources(flow, file)
+  }
+  status <- run_command(flow, file, arguments)
+  if (status != 0L && !interactive()) {
+    quit(save = "no", status = status, runLast = FALSE)
+  }
+  invisible(status)
+}
+
+check_session <- function(call = parent.frame()) {
+  if (.Platform$GUI == "RStudio" || nzchar(Sys.getenv("RSTUDIO_SESSION_PID"))) {
+    abort(
+      c(
+        "A flow can't be run from the RStudio console.",
+        i = "Run {.code Rscript flow.R run} in its terminal."
+      ),
+      "session",
+      call = call
+    )
+  }
+  if (!is.null(the$task)) {
+    abort("A flow can't be run in a step of another flow.", "session", call = call)
+  }
+}
+
+# The file that is being run: Rscript's, or the one that source() reads. NULL at the prompt.
+script_file <- function() {
+  for (i in rev(seq_len(sys.nframe()))) {
+    if (identical(sys.function(i), base::source)) {
+      name <- get0("ofile", sys.frame(i), inherits = FALSE)
+      if (is_string(name) && file.exists(name)) {
+        return(normalizePath(name))
+      }
+    }
+  }
+  arguments <- commandArgs()
+  named <- sub("^--file=", "", grep("^--file=", arguments, value = TRUE))
+  if (length(named) > 0L && file.exists(named[[1L]])) normalizePath(named[[1L]]) else NULL
+}
+
+# A flow that was typed at the prompt has no file. It goes by one that need not exist.
+prompt_file <- function(flow) file.path(normalizePath(getwd()), paste0(flow$name, ".R"))
+
+# The arguments after the script's name belong to the script that Rscript runs, and to no file that it sources.
+script_arguments <- function(script) {
+  if (is.null(script)) character() else commandArgs(trailingOnly = TRUE)
+}
+
+# Options of `run` and `resume` that are not parameters.
+run_options <- c(
+  "max_workers", "max_num_splits", "max_log_size", "tag", "with", "run_id_file", "namespace", "origin_run_id"
+)
+
+# What the command line gets: the options given to run() go right after the command, before what was typed.
+command_arguments <- function(options, typed, always_run, call = parent.frame()) {
+  if (length(options) > 0L && (is.null(names(options)) || any(!nzchar(names(options))))) {
+    abort("The options of {.fn run} must be named.", "argument", call = call)
+  }
+  top <- if (isTRUE(options$quiet)) "--quiet"
+  resume <- options$resume
+  command <- if (is.null(resume) || isFALSE(resume)) "run" else c("resume", if (is.character(resume)) resume)
+  options <- options[!names(options) %in% c("quiet", "resume")]
+  given <- unlist(Map(option_arguments, names(options), options), use.names = FALSE)
+  if (length(typed) == 0L) {
+    return(c(top, if (always_run || length(given) > 0L || command[[1L]] == "resume") c(command, given)))
+  }
+  at <- which(typed %in% c("run", "resume"))
+  if (length(at) == 0L) {
+    return(c(top, typed))
+  }
+  c(top, append(typed, given, after = at[[1L]]))
+}
+
+# One option as the command line writes it. Logicals are spelled so that every parser reads them.
+option_arguments <- function(name, value) {
+  if (is.null(value)) {
+    return(character())
+  }
+  flag <- paste0("--", if (name %in% run_options) gsub("_", "-", name, fixed = TRUE) else name)
+  text <- if (is.logical(value)) ifelse(value, "true", "false") else format_plain(value)
+  if (name %in% c("tag", "with")) {
+    return(as.vector(rbind(flag, text)))
+  }
+  c(flag, paste(text, collapse = ","))
+}
+
+# Numbers with as many digits as it takes to get them back.
+format_plain <- function(value) {
+  if (!is.numeric(value)) {
+    return(as.character(value))
+  }
+  vapply(value, \(x) {
+    short <- format(x, digits = 15L, scientific = FALSE)
+    if (identical(as.numeric(short), as.numeric(x))) short else format(x, digits = 17L)
+  }, "")
+}
+
+# Serves as the flow's host while the command line, a child of ours, runs the command. Answers with its status.
+run_command <- function(flow, file, arguments) {
+  the$flow <- flow
+  ends <- socket_pair_()
+  program <- paste("Rscript", basename(file))
+  started <- proc.time()[["elapsed"]]
+  pid <- spawn_python(
+    "instep._cli",
+    c(
+      "--language", "r", "--file", file, "--flow", flow$name, "--host-fd", ends[[2L]], "--prog", program, "--",
+      arguments
+    ),
+    keep = ends[[2L]],
+    call = NULL
+  )
+  fd_close_(ends[[2L]])
+  host_open_(ends[[1L]])
+  may_run <- any(arguments %in% c("run", "resume"))
+  serve_host(host_loaded(file, flow, NULL, can_fork = !grpc_used_(), call_defaults = may_run))
+  status <- spawn_wait_(pid)
+  quick <- proc.time()[["elapsed"]] - started < 2
+  if (status == 1L && quick && !has_python_package(python_program())) {
+    abort_python(python_program(), "It has no package instep.", call = NULL)
+  }
+  status
+}

@@ -1,0 +1,288 @@
+// The keeper of a lease: a thread that sends heartbeats and new log bytes while R runs the user's step.
+//
+// The thread never calls R. What it learns it says by atomic flags, by SIGINT to R's thread (the directive CANCEL: R
+// turns it into an interrupt condition), and by ending the process when the lease is lost, because nothing that the
+// process could still do is wanted.
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cpp11.hpp>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "end_process.h"
+#include "grpc.h"
+#include "message.h"
+
+namespace pb = google::protobuf;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Milliseconds = std::chrono::milliseconds;
+
+const auto kLogInterval = Milliseconds(500);
+const auto kOrphanLimit = std::chrono::minutes(2);
+const size_t kLogChunk = 256 * 1024;
+const int kCallTimeoutMs = 5000;
+const int kExitLeaseLost = 74;
+
+const char* const kHeartbeat = "/instep.v1.WorkerService/Heartbeat";
+const char* const kAppendLogs = "/instep.v1.LogService/AppendLogs";
+
+const pb::FieldDescriptor* field(const pb::Message& message, const char* name) {
+  return message.GetDescriptor()->FindFieldByName(name);
+}
+
+void set_bytes(pb::Message* message, const char* name, const std::string& value) {
+  message->GetReflection()->SetString(message, field(*message, name), value);
+}
+
+void set_number(pb::Message* message, const char* name, int64_t value) {
+  message->GetReflection()->SetInt64(message, field(*message, name), value);
+}
+
+void set_enum(pb::Message* message, const char* name, int value) {
+  message->GetReflection()->SetEnumValue(message, field(*message, name), value);
+}
+
+int64_t get_number(const pb::Message& message, const char* name) {
+  return message.GetReflection()->GetInt64(message, field(message, name));
+}
+
+int get_small(const pb::Message& message, const char* name) {
+  return message.GetReflection()->GetInt32(message, field(message, name));
+}
+
+bool get_flag(const pb::Message& message, const char* name) {
+  return message.GetReflection()->GetBool(message, field(message, name));
+}
+
+// Name of the reason of a verdict, such as ERROR_REASON_LEASE_LOST. Empty without a verdict.
+std::string reason_of(const instep::Answer& answer, pb::Message* detail) {
+  if (answer.detail.empty() || !detail->ParseFromString(answer.detail)) return "";
+  const pb::FieldDescriptor* reason = field(*detail, "reason");
+  const pb::EnumValueDescriptor* value =
+      reason->enum_type()->FindValueByNumber(detail->GetReflection()->GetEnumValue(*detail, reason));
+  return value == nullptr ? "" : value->name();
+}
+
+int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+int64_t cpu_ms() {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+// A stream of the log: a file that grows, and how far it was sent.
+struct Spool {
+  std::string file;
+  int stream = 0;  // number of the LogStream
+  int64_t offset = 0;
+  bool closed = false;
+};
+
+class Keeper {
+ public:
+  Keeper(std::shared_ptr<grpc::Channel> channel, instep::Metadata metadata, std::string lease_token,
+         int heartbeat_ms, const std::string& stdout_file, const std::string& stderr_file)
+      : channel_(std::move(channel)),
+        metadata_(std::move(metadata)),
+        lease_token_(std::move(lease_token)),
+        heartbeat_ms_(heartbeat_ms),
+        r_thread_(pthread_self()) {
+    spools_[0].file = stdout_file;
+    spools_[0].stream = 1;
+    spools_[1].file = stderr_file;
+    spools_[1].stream = 2;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for R's thread
+    thread_ = std::thread(&Keeper::keep, this);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  ~Keeper() { stop(); }
+
+  void stop() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  void set_phase(int phase) { phase_ = phase; }
+
+  bool cancelled() const { return cancelled_; }
+
+  std::string cancel_reason() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return cancel_reason_;
+  }
+
+  // Sends one heartbeat from the caller's thread or the keeper's.
+  void beat() {
+    std::lock_guard<std::mutex> lock(beat_mutex_);
+    std::unique_ptr<pb::Message> request = instep::new_message("HeartbeatRequest");
+    set_bytes(request.get(), "lease_token", lease_token_);
+    set_number(request.get(), "seq", ++seq_);
+    set_enum(request.get(), "phase", phase_);
+    set_number(request.get(), "rss_bytes", resident_bytes());
+    set_number(request.get(), "cpu_ms", cpu_ms());
+    instep::Answer answer = call(kHeartbeat, *request);
+    if (answer.status.ok()) obey(answer.response);
+  }
+
+  // Sends what the spool files have gained. With `last` until nothing is left.
+  void send_logs() {
+    for (Spool& spool : spools_) {
+      while (!spool.closed && send_chunk(&spool)) {
+      }
+    }
+  }
+
+ private:
+  void keep() {
+    Clock::time_point next_log = Clock::now() + kLogInterval;
+    Clock::time_point next_beat = next_log;
+    last_answer_ = Clock::now();
+    for (;;) {
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        changed_.wait_until(lock, std::min(next_log, next_beat), [this] { return stopped_; });
+        if (stopped_) return;
+      }
+      if (Clock::now() >= next_beat) {
+        beat();
+        next_beat = Clock::now() + Milliseconds(heartbeat_ms_);
+      }
+      if (Clock::now() >= next_log) {
+        send_logs();
+        next_log = Clock::now() + kLogInterval;
+      }
+    }
+  }
+
+  instep::Answer call(const char* method, const pb::Message& request) {
+    instep::Answer answer =
+        instep::call_unary(channel_, method, instep::serialize(request), metadata_, kCallTimeoutMs);
+    std::unique_ptr<pb::Message> detail = instep::new_message("ErrorDetail");
+    std::string reason = reason_of(answer, detail.get());
+    if (answer.status.ok() || !reason.empty()) last_answer_ = Clock::now();
+    if (reason == "ERROR_REASON_LEASE_LOST" || reason == "ERROR_REASON_LEASE_CLOSED" ||
+        Clock::now() - last_answer_ > kOrphanLimit) {
+      instep::end_process(kExitLeaseLost);
+    }
+    return answer;
+  }
+
+  void obey(const std::string& bytes) {
+    std::unique_ptr<pb::Message> response = instep::new_message("HeartbeatResponse");
+    if (!response->ParseFromString(bytes)) return;
+    int interval = get_small(*response, "heartbeat_ms");
+    if (interval > 0) heartbeat_ms_ = interval;
+    const pb::FieldDescriptor* directive = field(*response, "directive");
+    bool cancel = response->GetReflection()->GetEnum(*response, directive)->name() == "DIRECTIVE_CANCEL";
+    if (!cancel) return;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      cancel_reason_ = response->GetReflection()->GetString(*response, field(*response, "cancel_reason"));
+    }
+    if (!cancelled_.exchange(true)) pthread_kill(r_thread_, SIGINT);
+  }
+
+  // True when there may be more to send.
+  bool send_chunk(Spool* spool) {
+    int fd = ::open(spool->file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    std::string data(kLogChunk, '\0');
+    ssize_t count = ::pread(fd, &data[0], data.size(), spool->offset);
+    ::close(fd);
+    if (count <= 0) return false;
+    data.resize(static_cast<size_t>(count));
+    std::unique_ptr<pb::Message> request = instep::new_message("AppendLogsRequest");
+    set_bytes(request.get(), "lease_token", lease_token_);
+    set_enum(request.get(), "stream", spool->stream);
+    set_number(request.get(), "offset", spool->offset);
+    set_bytes(request.get(), "data", data);
+    instep::Answer answer = call(kAppendLogs, *request);
+    if (!answer.status.ok()) return false;
+    std::unique_ptr<pb::Message> response = instep::new_message("AppendLogsResponse");
+    if (!response->ParseFromString(answer.response)) return false;
+    int64_t next = get_number(*response, "next_offset");
+    bool forward = next > spool->offset;
+    spool->offset = next;
+    spool->closed = get_flag(*response, "closed");
+    return forward && data.size() == kLogChunk;
+  }
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  const instep::Metadata metadata_;
+  const std::string lease_token_;
+  std::atomic<int> heartbeat_ms_;
+  const pthread_t r_thread_;
+  Spool spools_[2];
+  int64_t seq_ = 0;
+  std::atomic<int> phase_{1};
+  std::atomic<bool> cancelled_{false};
+  std::string cancel_reason_;
+  bool stopped_ = false;
+  Clock::time_point last_answer_;
+  std::mutex mutex_;
+  std::mutex beat_mutex_;
+  std::condition_variable changed_;
+  std::thread thread_;
+};
+
+Keeper* keeper_of(SEXP handle) { return cpp11::external_pointer<Keeper>(handle).get(); }
+
+}  // namespace
+
+[[cpp11::register]] SEXP keeper_start_(SEXP channel, std::string session_token, cpp11::raws lease_token,
+                                       int heartbeat_ms, std::string stdout_file, std::string stderr_file) {
+  instep::Metadata metadata = {{"authorization", "Bearer " + session_token}};
+  std::string token(reinterpret_cast<const char*>(RAW(lease_token)), static_cast<size_t>(lease_token.size()));
+  cpp11::external_pointer<std::shared_ptr<grpc::Channel>> dialed(channel);
+  auto keeper = std::make_unique<Keeper>(*dialed, metadata, token, heartbeat_ms, stdout_file, stderr_file);
+  // Not finalized when R ends: a step that calls quit() is reported then, and that needs the keeper.
+  return cpp11::external_pointer<Keeper>(keeper.release(), true, false);
+}
+
+// Phases as in AttemptPhase: 1 started, 2 running, 3 storing.
+[[cpp11::register]] void keeper_phase_(SEXP keeper, int phase) { keeper_of(keeper)->set_phase(phase); }
+
+// Asks the server at once whether the task is cancelled.
+[[cpp11::register]] bool keeper_cancelled_(SEXP keeper, bool ask) {
+  if (ask && !keeper_of(keeper)->cancelled()) keeper_of(keeper)->beat();
+  return keeper_of(keeper)->cancelled();
+}
+
+[[cpp11::register]] std::string keeper_cancel_reason_(SEXP keeper) {
+  return keeper_of(keeper)->cancel_reason();
+}
+
+// Ends the thread. With `send_logs` sends first what is left of the logs.
+[[cpp11::register]] void keeper_stop_(SEXP keeper, bool send_logs) {
+  keeper_of(keeper)->stop();
+  if (send_logs) keeper_of(keeper)->send_logs();
+}

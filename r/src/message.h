@@ -1,0 +1,21 @@
+// Protocol messages by reflection.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <memory>
+#include <string>
+
+namespace instep {
+
+// File with the compiled contract, a FileDescriptorSet. Set once, before the first message is made.
+void set_descriptor_file(const std::string& file);
+
+// A new, empty message of a type of package instep.v1, named without the package, such as `Task`.
+// Throws std::invalid_argument when there is no such type. Safe from any thread.
+std::unique_ptr<google::protobuf::Message> new_message(const std::string& type);
+
+// Serializes in tag order, which is the canonical encoding.
+std::string serialize(const google::protobuf::Message& message);
+
+}  // namespace instep

@@ -1,0 +1,4 @@
+library(testthat)
+library(instep)
+
+test_check("instep")

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Writes r/NAMESPACE and r/man from the roxygen comments of the installed package's sources.
+set -eu
+cd "$(dirname "$0")/.."
+Rscript -e 'if (!requireNamespace("roxygen2", quietly = TRUE)) stop("Writing docs needs the R package roxygen2 (Debian: r-cran-roxygen2).", call. = FALSE)' \
+        -e 'roxygen2::roxygenise("r", load_code = "installed")'

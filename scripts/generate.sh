@@ -1,0 +1,7 @@
+#!/bin/sh
+# Writes what is generated: messages from proto/, and the R package's table of its C++ functions.
+set -eu
+cd "$(dirname "$0")/.."
+.venv/bin/python scripts/generate.py
+Rscript -e 'if (!requireNamespace("decor", quietly = TRUE)) stop("Registering C++ functions needs the R package decor (Debian: r-cran-decor).", call. = FALSE)' \
+        -e 'cpp11::cpp_register("r", quiet = TRUE)'

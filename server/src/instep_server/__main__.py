@@ -1,0 +1,37 @@
+"""Starts the orchestrator: `python -m instep_server --home DIR --control-fd N [--host-fd M]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Runs the program to its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parser = argparse.ArgumentParser(prog="instep-server", description="Instep's orchestrator.")
+    parser.add_argument("--home", type=Path, required=True, help="directory of the store")
+    parser.add_argument("--control-fd", type=int, required=True, help="descriptor that tells the parent")
+    parser.add_argument("--host-fd", type=int, help="descriptor of the pipe to a host")
+    given = parser.parse_args()
+    import asyncio
+
+    from instep_server.errors import InstepError
+    from instep_server.program import Arguments, serve
+
+    status = 0
+    try:
+        asyncio.run(serve(Arguments(home=given.home, control=given.control_fd, host=given.host_fd)))
+    except InstepError as err:
+        os.write(given.control_fd, f"error: {err}\n".encode())
+        status = 1
+    sys.stderr.flush()
+    # Neither gRPC nor the interpreter has anything left to do that is worth waiting for.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

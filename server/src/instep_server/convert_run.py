@@ -1,0 +1,241 @@
+"""Messages about runs, tasks and artifacts from our own types and rows, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import Any
+
+from instep_proto.v1 import digest_pb2, failure_pb2, graph_pb2, run_pb2, task_pb2
+
+from instep_server.core.environment import Artifact
+from instep_server.core.failure import Failure, FailureKind
+from instep_server.core.scheduler import Frame
+from instep_server.db.database import Row
+
+
+def _number(member: IntEnum) -> Any:
+    """A number as an enum of a message takes it: its class exists in stubs only."""
+    return int(member)
+
+
+_KINDS = {int(kind) for kind in FailureKind}
+
+
+def failure_bytes(failure: Failure | None) -> bytes | None:
+    """Serializes a failure. None stays None."""
+    if failure is None:
+        return None
+    if failure.encoded:
+        return failure.encoded
+    return failure_pb2.Failure(
+        kind=_number(failure.kind),
+        message=failure.message,
+        exit_code=failure.exit_code,
+        signal=failure.signal,
+    ).SerializeToString()
+
+
+def failure_from_proto(message: failure_pb2.Failure) -> Failure:
+    """Reads a failure that a worker reports. A kind that we do not know becomes UNSPECIFIED."""
+    return Failure(
+        kind=FailureKind(message.kind) if message.kind in _KINDS else FailureKind.UNSPECIFIED,
+        message=message.message,
+        encoded=message.SerializeToString(),
+    )
+
+
+def timings_text(timings: Iterable[run_pb2.Timing]) -> str:
+    """Writes how long phases took as the database holds it."""
+    return ",".join(f"{timing.phase}:{timing.duration_ms}" for timing in timings)
+
+
+def artifact_from_output(
+    output: task_pb2.Output, *, producer: int, producer_step: str, language: str
+) -> Artifact:
+    """Reads an artifact that an attempt reports."""
+    return Artifact(
+        name=output.name,
+        hash=output.artifact.hash,
+        manifest_size=output.artifact.size,
+        size=output.artifact.size + sum(blob.size for blob in output.blobs),
+        portable=output.portable,
+        summary=output.summary[:200],
+        type=output.type,
+        producer=producer,
+        producer_step=producer_step,
+        language=language,
+    )
+
+
+def input_to_proto(artifact: Artifact, manifest: bytes) -> task_pb2.Input:
+    """Writes an artifact as an input of a task.
+
+    Args:
+        artifact: The artifact.
+        manifest: Its manifest. Empty: the worker resolves it.
+    """
+    return task_pb2.Input(
+        name=artifact.name,
+        artifact=digest_pb2.Digest(hash=artifact.hash, size=artifact.manifest_size),
+        manifest=manifest,
+        kind=_number(artifact.kind),
+    )
+
+
+def frame_to_proto(frame: Frame, manifest: bytes) -> task_pb2.ForeachFrame:
+    """Writes an open level of foreach.
+
+    Args:
+        frame: The level.
+        manifest: Manifest of its items. Empty: the worker resolves it.
+    """
+    return task_pb2.ForeachFrame(
+        variable=frame.variable,
+        items=input_to_proto(frame.items, manifest),
+        index=frame.index,
+        count=frame.count,
+        step=frame.step,
+    )
+
+
+def run_to_proto(row: Row, tags: Iterable[Row], inputs: Iterable[Row], cursor: int) -> run_pb2.Run:
+    """Writes a run.
+
+    Args:
+        row: A row of one of the statements about runs.
+        tags: Its tags.
+        inputs: Its parameters and constants.
+        cursor: Its newest event.
+    """
+    tags = list(tags)
+    return run_pb2.Run(
+        flow=row["flow_name"],
+        run_id=str(row["number"]),
+        state=row["state"],
+        created_unix_ms=row["created_unix_ms"],
+        started_unix_ms=row["started_unix_ms"],
+        finished_unix_ms=row["finished_unix_ms"],
+        user=row["user_name"],
+        user_tags=sorted(tag["name"] for tag in tags if not tag["is_system"]),
+        system_tags=sorted(tag["name"] for tag in tags if tag["is_system"]),
+        failure=_failure(row["failure"]),
+        failed_task_id=str(row["failed_task"] or ""),
+        failed_step=row["failed_step"] or "",
+        inputs=[artifact_to_proto(entry) for entry in inputs],
+        cursor=cursor,
+        file=row["file"],
+    )
+
+
+def artifact_to_proto(row: Row) -> run_pb2.Artifact:
+    """Writes an artifact from its row."""
+    return run_pb2.Artifact(
+        name=row["name"],
+        digest=digest_pb2.Digest(hash=row["hash"], size=row["manifest_size"]),
+        size=row["size"],
+        portable=bool(row["portable"]),
+        summary=row["summary"],
+        type=row["type"],
+        producer_task_id=str(row["producer"] or ""),
+        producer_step=row["producer_step"],
+        language=row["language"],
+    )
+
+
+def step_to_proto(row: Row, spec: graph_pb2.StepSpec | None) -> run_pb2.Step:
+    """Writes a step that has tasks.
+
+    Args:
+        row: What its tasks come to.
+        spec: The step as the graph declares it.
+    """
+    return run_pb2.Step(
+        name=row["step"],
+        language=row["language"],
+        tasks=row["tasks"],
+        succeeded=row["succeeded"],
+        failed=row["failed"],
+        created_unix_ms=row["created_unix_ms"],
+        finished_unix_ms=row["finished_unix_ms"] if row["finished"] == row["tasks"] else None,
+        spec=spec,
+    )
+
+
+def task_to_proto(row: Row, parents: Sequence[int], attempts: Iterable[Row]) -> run_pb2.TaskRecord:
+    """Writes a task.
+
+    Args:
+        row: Its row.
+        parents: The tasks that it took input from, in order.
+        attempts: Rows of its attempts, oldest first.
+    """
+    path = _path(row["foreach_path"])
+    return run_pb2.TaskRecord(
+        task_id=str(row["number"]),
+        step=row["step"],
+        state=row["state"],
+        created_unix_ms=row["created_unix_ms"],
+        finished_unix_ms=row["finished_unix_ms"],
+        index=path[-1] if path else None,
+        foreach_path=path,
+        parent_task_ids=map(str, parents),
+        attempts=map(attempt_to_proto, attempts),
+        language=row["language"],
+    )
+
+
+def attempt_to_proto(row: Row) -> run_pb2.Attempt:
+    """Writes an attempt."""
+    return run_pb2.Attempt(
+        number=row["number"],
+        state=row["state"],
+        leased_unix_ms=row["leased_unix_ms"],
+        finished_unix_ms=row["finished_unix_ms"],
+        failure=_failure(row["failure"]),
+        pid=row["pid"],
+        host=row["host"],
+        timings=_timings(row["timings"]),
+        max_rss_bytes=row["max_rss_bytes"],
+    )
+
+
+_STATE_FIELDS = {1: "run_state", 2: "task_state", 3: "attempt_state"}
+
+
+def event_to_proto(row: Row, flow: str, run_id: str) -> run_pb2.Event:
+    """Writes an event."""
+    event = run_pb2.Event(
+        cursor=row["cursor"],
+        at_unix_ms=row["at_unix_ms"],
+        flow=flow,
+        run_id=run_id,
+        kind=row["kind"],
+        step=row["step"],
+        task_id=str(row["task"] or ""),
+        attempt=row["attempt"],
+        failure=_failure(row["failure"]),
+        count=row["count"],
+        artifacts=row["artifacts"],
+        artifact_bytes=row["artifact_bytes"],
+        text=row["text"],
+        language=row["language"],
+        pid=row["pid"],
+        foreach_path=_path(row["foreach_path"]),
+    )
+    if row["state"] is not None:
+        setattr(event, _STATE_FIELDS[row["kind"]], row["state"])
+    return event
+
+
+def _failure(encoded: bytes | None) -> failure_pb2.Failure | None:
+    return None if encoded is None else failure_pb2.Failure.FromString(encoded)
+
+
+def _path(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")] if text else []
+
+
+def _timings(text: str) -> list[run_pb2.Timing]:
+    pairs = (entry.rpartition(":") for entry in text.split(",") if entry)
+    return [run_pb2.Timing(phase=phase, duration_ms=int(duration)) for phase, _, duration in pairs]

@@ -1,0 +1,153 @@
+"""Decides how many workers a run needs, of which kind, and which task each of them gets.
+
+Workers of one pool are alike: they come from the same file and may run any ready task of the pool. A pool has
+its tasks in the order in which they became ready; between pools, the task that has waited longest goes first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from instep_server.core.graph_types import GraphStep, Isolation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolKey:
+    """What makes workers alike."""
+
+    language: str
+    """Language of the file."""
+    file: str
+    """Absolute path of the file that they have loaded."""
+    isolation: Isolation
+    """How their processes are made."""
+    step: str
+    """The only step that they run, for REUSE. Empty: any step of the file."""
+
+
+def pool_of(step: GraphStep) -> PoolKey:
+    """Tells which workers can run a step's tasks.
+
+    Args:
+        step: The step.
+
+    Returns:
+        Key of the pool.
+    """
+    entry = step.spec.entry_point
+    only = step.name if step.isolation is Isolation.REUSE else ""
+    return PoolKey(language=entry.language, file=entry.file, isolation=step.isolation, step=only)
+
+
+@dataclass(slots=True)
+class _Pool:
+    ready: deque[int] = field(default_factory=deque)
+    starting: int = 0
+
+
+class Dispatch:
+    """The ready tasks of one run and the workers that are to come for them.
+
+    Args:
+        max_workers: How many tasks may run at once, at least 1.
+    """
+
+    def __init__(self, max_workers: int) -> None:
+        self._max_workers = max_workers
+        self._pools: dict[PoolKey, _Pool] = {}
+        self._active = 0
+
+    def put(self, key: PoolKey, task_id: int) -> None:
+        """Adds a ready task.
+
+        Args:
+            key: Its pool.
+            task_id: The task.
+        """
+        self._pools.setdefault(key, _Pool()).ready.append(task_id)
+
+    def wanted(self) -> list[PoolKey]:
+        """Tells which workers to start now, and counts them as starting.
+
+        Returns:
+            A pool for each worker.
+        """
+        found: list[PoolKey] = []
+        free = self._max_workers - self._active - sum(pool.starting for pool in self._pools.values())
+        for _ in range(free):
+            waiting = [
+                (pool.ready[pool.starting], key)
+                for key, pool in self._pools.items()
+                if len(pool.ready) > pool.starting
+            ]
+            if not waiting:
+                break
+            _, key = min(waiting, key=lambda entry: entry[0])
+            self._pools[key].starting += 1
+            found.append(key)
+        return found
+
+    def arrived(self, key: PoolKey) -> int | None:
+        """Gives a task to a worker that was starting.
+
+        Args:
+            key: The worker's pool.
+
+        Returns:
+            The task, which is active now. None: there is none any more.
+        """
+        pool = self._pools[key]
+        pool.starting -= 1
+        if not pool.ready:
+            return None
+        self._active += 1
+        return pool.ready.popleft()
+
+    def gave_up(self, key: PoolKey) -> None:
+        """Forgets a worker that was starting and will not arrive.
+
+        Args:
+            key: Its pool.
+        """
+        self._pools[key].starting -= 1
+
+    def done(self) -> None:
+        """Frees the place of an active task that has ended."""
+        self._active -= 1
+
+    def next_for(self, key: PoolKey) -> int | None:
+        """Gives another task to a worker whose task has ended.
+
+        Args:
+            key: The worker's pool.
+
+        Returns:
+            The task, which is active now. None: there is none that this worker should run, because there is none
+            in its pool, or because a task of another pool has waited longer.
+        """
+        pool = self._pools[key]
+        heads = [one.ready[0] for one in self._pools.values() if one.ready]
+        # Workers that are starting have come for the tasks at the head of the queue.
+        uncovered = len(pool.ready) > pool.starting
+        if not uncovered or self._active >= self._max_workers or min(heads) != pool.ready[0]:
+            return None
+        self._active += 1
+        return pool.ready.popleft()
+
+    def oldest(self, key: PoolKey) -> int | None:
+        """Takes the task out that waits longest for workers that cannot be started.
+
+        Args:
+            key: The pool.
+
+        Returns:
+            The task. None: there is none.
+        """
+        pool = self._pools[key]
+        return pool.ready.popleft() if pool.ready else None
+
+    def clear(self) -> None:
+        """Forgets all ready tasks: none is to run any more."""
+        for pool in self._pools.values():
+            pool.ready.clear()

@@ -1,0 +1,112 @@
+"""Says what happened when a worker's process ended without a report."""
+
+from __future__ import annotations
+
+from instep_server.core.failure import Failure, FailureKind
+
+_SIGNAL_NAMES = {
+    1: "SIGHUP",
+    2: "SIGINT",
+    3: "SIGQUIT",
+    4: "SIGILL",
+    5: "SIGTRAP",
+    6: "SIGABRT",
+    7: "SIGBUS",
+    8: "SIGFPE",
+    9: "SIGKILL",
+    11: "SIGSEGV",
+    13: "SIGPIPE",
+    14: "SIGALRM",
+    15: "SIGTERM",
+    24: "SIGXCPU",
+    25: "SIGXFSZ",
+    31: "SIGSYS",
+}
+_SIGNAL_WORDS = {
+    4: "an illegal instruction",
+    6: "a call of abort",
+    7: "a bus error",
+    8: "an arithmetic error",
+    11: "a segmentation fault",
+}
+_EXIT_WORDS = {
+    75: "it could not show the orchestrator who it is",
+    76: "its version of Instep does not fit that of the orchestrator",
+}
+_ENDS = {
+    "python": "A step ends by returning, with self.next() as its last statement.",
+    "r": "A step ends when its function returns.",
+}
+
+
+def signal_name(number: int) -> str:
+    """Names a signal, such as `SIGKILL`."""
+    return _SIGNAL_NAMES.get(number, f"signal {number}")
+
+
+def lost(
+    step: str, task_id: int, language: str, *, exit_code: int | None = None, signal: int | None = None
+) -> Failure:
+    """Makes the failure of a task whose process ended without a report.
+
+    Args:
+        step: Name of the step.
+        task_id: The task.
+        language: Language of the step.
+        exit_code: Exit code of the process. None: it did not end by itself.
+        signal: Signal that ended it. None: none did.
+
+    Returns:
+        The failure. Its message names step, task and what happened.
+    """
+    return Failure(
+        kind=FailureKind.WORKER_LOST,
+        message=_message(f"Task {step}/{task_id}", language, exit_code, signal),
+        exit_code=exit_code,
+        signal=signal,
+    )
+
+
+def lease_expired(step: str, task_id: int, seconds: float) -> Failure:
+    """Makes the failure of a task whose worker was not heard of.
+
+    Args:
+        step: Name of the step.
+        task_id: The task.
+        seconds: For how long.
+    """
+    return Failure(
+        kind=FailureKind.WORKER_LOST,
+        message=f"Task {step}/{task_id} was given up: its process was not heard of for {seconds:.0f} s.",
+    )
+
+
+def stopped(step: str, task_id: int, reason: str, signal: int | None) -> Failure:
+    """Makes the failure of a task whose process was ended because the run was.
+
+    Args:
+        step: Name of the step.
+        task_id: The task.
+        reason: Why the run was ended, for people.
+        signal: Signal that ended the process. None: none did.
+    """
+    how = f" ({signal_name(signal)})" if signal is not None else ""
+    return Failure(
+        kind=FailureKind.CANCELLED, message=f"Task {step}/{task_id} was ended{how}: {reason}", signal=signal
+    )
+
+
+def _message(task: str, language: str, exit_code: int | None, signal: int | None) -> str:
+    if signal is not None:
+        name = signal_name(signal)
+        if words := _SIGNAL_WORDS.get(signal):
+            return f"{task} crashed: its process ended by {words} ({name})."
+        hint = " Often this means that the machine ran out of memory." if name == "SIGKILL" else ""
+        return f"{task} was killed ({name}).{hint}"
+    if why := _EXIT_WORDS.get(exit_code or 0):
+        return f"{task} could not run: {why} (exit code {exit_code})."
+    call = "quit() or q()" if language == "r" else "sys.exit()"
+    return (
+        f"{task} ended without completing: its process exited with code {exit_code}, as by a call of {call}."
+        f" {_ENDS.get(language, '')}"
+    ).rstrip()

@@ -1,0 +1,218 @@
+"""The connection to the database: reads at once, writes in batches.
+
+Theory of operation. Both connections belong to the event loop's thread, because handing rows between threads
+costs more than fetching them. A write is a function over the connection. Writes wait in a queue; a pump takes
+all that are there, runs them in one transaction, and has only the commit, which waits for the disk, done by a
+thread. Writes that come meanwhile make the next batch, so that the slower the disk, the larger the batches. A
+write that need not be durable waits a moment for one that must be.
+
+Writes are done in the order in which they came, so what is on disk is always a beginning of what happened. A
+batch that holds a durable write is synced before it is answered. When a batch fails, its writes are tried again
+one by one, so that only those fail that cannot be done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from instep_server.errors import StoreError, StoreFullError
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another server that writes."""
+
+LINGER_SECONDS = 0.01
+"""How long a write that need not be durable waits for others to share its transaction."""
+
+T = TypeVar("T")
+Value = int | str | bytes | None
+Params = Mapping[str, Value]
+Row = sqlite3.Row
+
+
+@dataclass(slots=True)
+class _Write(Generic[T]):
+    work: Callable[[sqlite3.Connection], T]
+    durable: bool
+    done: asyncio.Future[T]
+    run: int | None
+
+
+class Database:
+    """The database of one store, open. Use it from the thread of the running event loop only.
+
+    Args:
+        path: Its file. The schema must be there.
+        on_commit: Called after each commit, with the ids of the runs whose rows were written.
+    """
+
+    def __init__(self, path: Path, on_commit: Callable[[set[int]], None]) -> None:
+        self._path = path
+        self._on_commit = on_commit
+        self._writer = connect(path)
+        self._reader = connect(path)
+        self._synced: bool | None = None
+        self._queue: list[_Write[Any]] = []
+        self._pump: asyncio.Task[None] | None = None
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+
+    def all(self, statement: str, params: Params | None = None) -> Sequence[Row]:
+        """Reads rows.
+
+        Args:
+            statement: A statement of `_sqlite`.
+            params: Its parameters.
+
+        Returns:
+            All rows.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        try:
+            return self._reader.execute(statement, params or {}).fetchall()
+        except sqlite3.Error as err:
+            raise translated(err, self._path) from err
+
+    def one(self, statement: str, params: Params | None = None) -> Row | None:
+        """Reads the first row, or None when there is none. As `all` otherwise."""
+        rows = self.all(statement, params)
+        return rows[0] if rows else None
+
+    def write(
+        self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False, run: int | None = None
+    ) -> asyncio.Future[T]:
+        """Queues a write.
+
+        Args:
+            work: Does it, inside a transaction. It may be called twice, when the first transaction failed.
+            durable: Sync the disk before the write counts as done.
+            run: Id of the run whose rows it writes, for `on_commit`.
+
+        Returns:
+            What `work` returned, once it is committed. Fails with StoreError. May be ignored.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_retrieve)
+        self._queue.append(_Write(work, durable, done, run))
+        if durable:
+            self._start_pump()
+        elif len(self._queue) == 1:
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._start_pump)
+        return done
+
+    async def close(self) -> None:
+        """Waits for all writes and closes the connections."""
+        self._start_pump()
+        if self._pump is not None:
+            await self._pump
+        self._reader.close()
+        self._writer.close()
+        self._committer.shutdown()
+
+    def _start_pump(self) -> None:
+        if self._queue and (self._pump is None or self._pump.done()):
+            self._pump = asyncio.create_task(self._work_off())
+
+    async def _work_off(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue, []
+            await self._do(batch)
+
+    async def _do(self, batch: list[_Write[Any]]) -> None:
+        try:
+            results = await self._transact(batch)
+        except sqlite3.Error as err:
+            if len(batch) == 1:
+                _fail(batch[0].done, translated(err, self._path))
+                return
+            for write in batch:
+                await self._do([write])
+            return
+        for write, result in zip(batch, results, strict=True):
+            if not write.done.done():
+                write.done.set_result(result)
+        if runs := {write.run for write in batch if write.run is not None}:
+            self._on_commit(runs)
+
+    async def _transact(self, batch: list[_Write[Any]]) -> list[Any]:
+        self._set_sync(any(write.durable for write in batch))
+        await self._begin()
+        try:
+            results = [write.work(self._writer) for write in batch]
+            await asyncio.get_running_loop().run_in_executor(self._committer, self._writer.commit)
+        except BaseException:
+            self._writer.rollback()
+            raise
+        return results
+
+    def _set_sync(self, durable: bool) -> None:
+        if durable is not self._synced:
+            self._writer.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._synced = durable
+
+    async def _begin(self) -> None:
+        """Takes the write lock. Only when another server holds it, a thread waits for it."""
+        self._writer.execute("PRAGMA busy_timeout=0")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as err:
+            if err.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            self._writer.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._committer, self._writer.execute, "BEGIN IMMEDIATE")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Opens a connection without implicit transactions, whose rows know their columns.
+
+    Args:
+        path: The database's file.
+
+    Returns:
+        The connection.
+    """
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def translated(err: sqlite3.Error, path: Path) -> StoreError:
+    """Says in our words why the database failed.
+
+    Args:
+        err: What SQLite says.
+        path: The database's file.
+
+    Returns:
+        The error to raise.
+    """
+    code = getattr(err, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFullError(f"The disk of {path} is full. Free some space and start again.")
+    if code == sqlite3.SQLITE_READONLY:
+        return StoreError(f"{path} is read-only. Make it writable, or choose another store with INSTEP_HOME.")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(f"{path} was locked by another process for more than {BUSY_SECONDS:.0f} s.")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreError(f"{path} is damaged ({err}).")
+    return StoreError(f"{path} can't be used: {err}.")
+
+
+def _retrieve(done: asyncio.Future[Any]) -> None:
+    """Marks a failure as seen: who does not wait for a write learns of trouble with the next one that it does."""
+    if not done.cancelled():
+        done.exception()
+
+
+def _fail(done: asyncio.Future[Any], err: Exception) -> None:
+    if not done.done():
+        done.set_exception(err)

@@ -1,0 +1,1 @@
+"""Migrations of the schema, numbered. One that was released is never edited."""

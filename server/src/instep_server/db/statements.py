@@ -1,0 +1,289 @@
+"""All statements, written with SQLAlchemy Core.
+
+`generate` compiles them to text under the same names in `_sqlite`. A parameter is a `bindparam` or, in an insert,
+a column; plain values become literals of the text.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    desc,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import Insert, insert
+
+from instep_server.core.states import AttemptState, RunState, TaskState
+from instep_server.db.schema import (
+    artifacts,
+    attempts,
+    events,
+    flows,
+    log_chunks,
+    manifests,
+    runs,
+    tags,
+    task_parents,
+    tasks,
+)
+
+
+def _numbers(*states: IntEnum) -> list[ColumnClause[int]]:
+    """States as literals of the text."""
+    return [literal_column(str(int(state)), Integer) for state in states]
+
+
+_ONE = literal_column("1", Integer)
+_UNFINISHED_RUN = _numbers(RunState.PENDING, RunState.RUNNING, RunState.CANCELLING)
+_UNFINISHED_TASK = _numbers(TaskState.WAITING, TaskState.READY, TaskState.ACTIVE, TaskState.RETRY_WAIT)
+_UNFINISHED_ATTEMPT = _numbers(AttemptState.LEASED, AttemptState.STARTED)
+_UNREACHED_TASK = _numbers(TaskState.CANCELLED, TaskState.SKIPPED)
+
+
+def _insert(table: Table, *left_out: str) -> Insert:
+    return insert(table).values(
+        {column.name: bindparam(column.name) for column in table.c if column.name not in left_out}
+    )
+
+
+# Writes.
+
+_new_flow = insert(flows).values(name=bindparam("name"), last_run=_ONE)
+NEXT_RUN = _new_flow.on_conflict_do_update(
+    index_elements=["name"], set_={"last_run": flows.c.last_run + _ONE}
+).returning(flows.c.id, flows.c.last_run)
+
+INSERT_RUN = _insert(runs, "id").returning(runs.c.id)
+INSERT_TASK = _insert(tasks)
+INSERT_TASK_PARENT = _insert(task_parents)
+INSERT_ATTEMPT = _insert(attempts)
+INSERT_ARTIFACT = _insert(artifacts)
+INSERT_MANIFEST = insert(manifests).on_conflict_do_nothing()
+INSERT_TAG = insert(tags).on_conflict_do_nothing()
+INSERT_EVENT = _insert(events, "cursor")
+INSERT_LOG_CHUNK = _insert(log_chunks, "id")
+
+UPDATE_RUN = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"))
+    .values(
+        state=bindparam("state"),
+        started_unix_ms=func.coalesce(runs.c.started_unix_ms, bindparam("started_unix_ms")),
+        finished_unix_ms=bindparam("finished_unix_ms"),
+        failure=func.coalesce(runs.c.failure, bindparam("failure")),
+        failed_task=func.coalesce(runs.c.failed_task, bindparam("failed_task")),
+    )
+)
+
+_of_task = and_(tasks.c.run == bindparam("of_run"), tasks.c.number == bindparam("of_task"))
+UPDATE_TASK = (
+    update(tasks)
+    .where(_of_task)
+    .values(
+        state=bindparam("state"),
+        finished_unix_ms=bindparam("finished_unix_ms"),
+        attempts=bindparam("attempts"),
+    )
+)
+
+_of_attempt = and_(
+    attempts.c.run == bindparam("of_run"),
+    attempts.c.task == bindparam("of_task"),
+    attempts.c.number == bindparam("of_attempt"),
+)
+START_ATTEMPT = update(attempts).where(_of_attempt).values(state=bindparam("state"))
+END_ATTEMPT = (
+    update(attempts)
+    .where(_of_attempt)
+    .values(
+        state=bindparam("state"),
+        finished_unix_ms=bindparam("finished_unix_ms"),
+        failure=bindparam("failure"),
+        timings=bindparam("timings"),
+        max_rss_bytes=bindparam("max_rss_bytes"),
+    )
+)
+CLOSE_LOGS = update(attempts).where(_of_attempt).values(logs_closed=_ONE)
+
+# Recovery.
+
+OWNERS = select(runs.c.owner).where(runs.c.state.in_(_UNFINISHED_RUN)).distinct()
+ORPHANED_RUNS = (
+    select(runs.c.id, runs.c.number, runs.c.state, flows.c.name.label("flow"))
+    .join(flows, flows.c.id == runs.c.flow)
+    .where(runs.c.state.in_(_UNFINISHED_RUN), runs.c.owner == bindparam("owner"))
+)
+ORPHANED_TASKS = select(
+    tasks.c.number, tasks.c.step, tasks.c.language, tasks.c.foreach_path, tasks.c.state, tasks.c.attempts
+).where(tasks.c.run == bindparam("run"), tasks.c.state.in_(_UNFINISHED_TASK))
+ORPHANED_ATTEMPTS = (
+    select(
+        attempts.c.task,
+        attempts.c.number,
+        attempts.c.state,
+        attempts.c.pid,
+        attempts.c.worker,
+        tasks.c.step,
+        tasks.c.language,
+        tasks.c.foreach_path,
+    )
+    .join(tasks, and_(tasks.c.run == attempts.c.run, tasks.c.number == attempts.c.task))
+    .where(attempts.c.run == bindparam("run"), attempts.c.state.in_(_UNFINISHED_ATTEMPT))
+)
+
+# Reads.
+
+FLOWS = (
+    select(flows.c.name)
+    .where(select(runs.c.id).where(runs.c.flow == flows.c.id).exists())
+    .order_by(flows.c.name)
+)
+FLOW = select(flows.c.id).where(flows.c.name == bindparam("name"))
+
+_run = select(
+    *(column for column in runs.c if column.name not in ("graph", "working_directory")),
+    flows.c.name.label("flow_name"),
+    tasks.c.step.label("failed_step"),
+).select_from(
+    runs.join(flows, flows.c.id == runs.c.flow).outerjoin(
+        tasks, and_(tasks.c.run == runs.c.id, tasks.c.number == runs.c.failed_task)
+    )
+)
+RUN = _run.where(flows.c.name == bindparam("flow"), runs.c.number == bindparam("number"))
+NEWEST_RUN = _run.where(flows.c.name == bindparam("flow")).order_by(desc(runs.c.number)).limit(_ONE)
+RUN_BY_ID = _run.where(runs.c.id == bindparam("run"))
+RUN_BY_REQUEST = _run.where(runs.c.request_id == bindparam("request_id"))
+# `states` is a sum of powers of two, one per state wanted; 0 wants all. An empty text wants all, too.
+RUNS = (
+    _run.where(
+        or_(bindparam("flow") == "", flows.c.name == bindparam("flow")),
+        or_(
+            bindparam("states") == 0,
+            bindparam("states").op("&")(_ONE.op("<<")(runs.c.state)) != 0,
+        ),
+        or_(
+            bindparam("tag") == "",
+            select(tags.c.name).where(tags.c.run == runs.c.id, tags.c.name == bindparam("tag")).exists(),
+        ),
+        runs.c.created_unix_ms < bindparam("before_unix_ms"),
+    )
+    .order_by(desc(runs.c.created_unix_ms), desc(runs.c.id))
+    .limit(bindparam("limit"))
+)
+RUN_GRAPH = select(runs.c.graph).where(runs.c.id == bindparam("run"))
+RUN_TAGS = select(tags.c.name, tags.c.is_system).where(tags.c.run == bindparam("run")).order_by(tags.c.name)
+
+EVENTS = (
+    select(events)
+    .where(events.c.run == bindparam("run"), events.c.cursor > bindparam("after"))
+    .order_by(events.c.cursor)
+    .limit(bindparam("limit"))
+)
+NEWEST_EVENT = select(func.coalesce(func.max(events.c.cursor), 0)).where(events.c.run == bindparam("run"))
+
+# Tasks that were cancelled before they had an attempt were never reached, and are not shown.
+_reached = or_(tasks.c.attempts > 0, tasks.c.state.not_in(_UNREACHED_TASK))
+
+
+def _count(state: TaskState) -> ColumnElement[int]:
+    return func.count(_ONE).filter(tasks.c.state == _numbers(state)[0])
+
+
+STEPS = (
+    select(
+        tasks.c.step,
+        tasks.c.language,
+        func.count(_ONE).label("tasks"),
+        _count(TaskState.SUCCEEDED).label("succeeded"),
+        _count(TaskState.FAILED).label("failed"),
+        func.min(tasks.c.created_unix_ms).label("created_unix_ms"),
+        func.max(tasks.c.finished_unix_ms).label("finished_unix_ms"),
+        func.count(tasks.c.finished_unix_ms).label("finished"),
+    )
+    .where(tasks.c.run == bindparam("run"), _reached)
+    .group_by(tasks.c.step)
+    .order_by(desc(func.min(tasks.c.number)))
+)
+TASK = select(tasks).where(tasks.c.run == bindparam("run"), tasks.c.number == bindparam("task"), _reached)
+TASKS = (
+    select(tasks)
+    .where(
+        tasks.c.run == bindparam("run"),
+        or_(bindparam("step") == "", tasks.c.step == bindparam("step")),
+        tasks.c.number < bindparam("before"),
+        _reached,
+    )
+    .order_by(desc(tasks.c.number))
+    .limit(bindparam("limit"))
+)
+PARENTS = (
+    select(task_parents.c.task, task_parents.c.parent)
+    .where(
+        task_parents.c.run == bindparam("run"),
+        task_parents.c.task.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(task_parents.c.task, task_parents.c.position)
+)
+ATTEMPTS = (
+    select(attempts)
+    .where(attempts.c.run == bindparam("run"), attempts.c.task.between(bindparam("first"), bindparam("last")))
+    .order_by(attempts.c.task, attempts.c.number)
+)
+ATTEMPTS_UNDER_WAY = select(attempts.c.task, attempts.c.number).where(
+    attempts.c.run == bindparam("run"), attempts.c.state.in_(_UNFINISHED_ATTEMPT)
+)
+
+ARTIFACTS = (
+    select(artifacts)
+    .where(
+        artifacts.c.run == bindparam("run"),
+        artifacts.c.task == bindparam("task"),
+        artifacts.c.attempt == bindparam("attempt"),
+    )
+    .order_by(artifacts.c.name)
+)
+MANIFEST = select(manifests.c.bytes).where(manifests.c.hash == bindparam("hash"))
+
+LOG_CHUNKS = (
+    select(log_chunks)
+    .where(
+        log_chunks.c.run == bindparam("run"),
+        log_chunks.c.task == bindparam("task"),
+        log_chunks.c.attempt == bindparam("attempt"),
+        log_chunks.c.stream == bindparam("stream"),
+        log_chunks.c.start + log_chunks.c.length > bindparam("after"),
+    )
+    .order_by(log_chunks.c.start)
+    .limit(bindparam("limit"))
+)
+RUN_LOG_CHUNKS = (
+    select(log_chunks, tasks.c.step)
+    .join(tasks, and_(tasks.c.run == log_chunks.c.run, tasks.c.number == log_chunks.c.task))
+    .where(log_chunks.c.run == bindparam("run"), log_chunks.c.id > bindparam("after"))
+    .order_by(log_chunks.c.id)
+)
+LOG_LENGTH = select(func.coalesce(func.max(log_chunks.c.start + log_chunks.c.length), literal_column("0"))).where(
+    log_chunks.c.run == bindparam("run"),
+    log_chunks.c.task == bindparam("task"),
+    log_chunks.c.attempt == bindparam("attempt"),
+    log_chunks.c.stream == bindparam("stream"),
+)
+
+_child, _parent = tasks.alias("child"), tasks.alias("parent")
+# The task that a task starts from.
+PARENT_ATTEMPT = (
+    select(_parent.c.number, _parent.c.attempts)
+    .select_from(_child.join(_parent, and_(_parent.c.run == _child.c.run, _parent.c.number == _child.c.inherits)))
+    .where(_child.c.run == bindparam("run"), _child.c.number == bindparam("task"))
+)

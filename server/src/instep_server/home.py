@@ -1,0 +1,122 @@
+"""The store's directory: what is in it, and who works in it.
+
+Each server holds a lock on a file of its own under `owners/` as long as it lives; the system drops the lock with
+the process, however it ends. So a run whose owner's file is not locked has no orchestrator any more.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from instep_server.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The places in a store."""
+
+    root: Path
+    """The store's directory."""
+
+    @property
+    def database(self) -> Path:
+        """File of the database."""
+        return self.root / "instep.db"
+
+    @property
+    def objects(self) -> Path:
+        """Directory of the objects."""
+        return self.root / "objects"
+
+    @property
+    def logs(self) -> Path:
+        """Directory of the logs."""
+        return self.root / "logs"
+
+    def spool(self, server_id: str) -> Path:
+        """Directory for what a server's workers write before it is taken over."""
+        return self.root / "spool" / server_id
+
+    def scratch(self, server_id: str) -> Path:
+        """Directory for objects that a server is writing."""
+        return self.root / "tmp" / server_id
+
+    def lock(self, server_id: str) -> Path:
+        """File that a server keeps locked while it lives."""
+        return self.root / "owners" / f"{server_id}.lock"
+
+    def make(self, server_id: str) -> None:
+        """Makes all directories, for this user alone, and keeps them out of version control.
+
+        Args:
+            server_id: The server that will work here.
+
+        Raises:
+            StoreError: They cannot be made.
+        """
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ignore = self.root / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n")
+            folders = (
+                self.objects,
+                self.logs,
+                self.spool(server_id),
+                self.scratch(server_id),
+                self.root / "owners",
+            )
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise StoreError(
+                f"The store {self.root} can't be made or written: {err.strerror}."
+                " Choose another place with INSTEP_HOME."
+            ) from err
+
+    def clear(self, server_id: str) -> None:
+        """Removes the directories of a server that has ended, and its lock file."""
+        shutil.rmtree(self.spool(server_id), ignore_errors=True)
+        shutil.rmtree(self.scratch(server_id), ignore_errors=True)
+        self.lock(server_id).unlink(missing_ok=True)
+
+
+class OwnerLock:
+    """The lock that says that this server lives. Taken at once, and kept until the process ends.
+
+    Args:
+        path: The server's lock file.
+
+    Raises:
+        StoreError: It cannot be locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as err:
+            raise StoreError(f"{path} can't be locked: {err.strerror}.") from err
+
+
+def is_alive(path: Path) -> bool:
+    """Tells whether a server lives.
+
+    Args:
+        path: Its lock file.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False

@@ -1,0 +1,112 @@
+"""A host: a warm interpreter with a user's file, at the other end of a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from instep_proto.v1 import host_pb2
+
+from instep_server.errors import HostError
+from instep_server.frames import FrameBuffer, frame
+from instep_server.workers import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class HostListener:
+    """Who is told what a host reports."""
+
+    forked: Callable[[str, int, str], None]
+    """A worker was forked: its id, its process id, and why it could not be (empty: it was)."""
+    exited: Callable[[str, Exit], None]
+    """A worker has ended: its id, and how."""
+    gone: Callable[[Host], None]
+    """The host itself has ended."""
+
+
+class Host(asyncio.Protocol):
+    """The server's end of the pipe to one host.
+
+    Args:
+        listener: Who is told.
+        name: What to call it in messages before it has loaded its file.
+
+    Attributes:
+        loaded: What the host says about its file. Fails with HostError when it ends before.
+        is_alive: False once the pipe is closed.
+        forks: False when it cannot fork, or when a worker that it forked did not come up.
+    """
+
+    def __init__(self, listener: HostListener, name: str) -> None:
+        self.loaded: asyncio.Future[host_pb2.HostLoaded] = asyncio.get_running_loop().create_future()
+        self.loaded.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self.is_alive = True
+        self.forks = True
+        self._listener = listener
+        self._name = name
+        self._buffer = FrameBuffer()
+        self._transport: asyncio.WriteTransport | None = None
+
+    async def attach(self, pipe: socket.socket) -> None:
+        """Begins to listen.
+
+        Args:
+            pipe: Our end of the pipe, which this object owns from now on.
+        """
+        pipe.setblocking(False)
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=pipe)
+
+    def fork(self, worker: host_pb2.ForkWorker) -> None:
+        """Tells the host to fork a worker."""
+        self._send(host_pb2.HostCommand(fork=worker))
+
+    def signal(self, worker_id: str, number: int) -> None:
+        """Tells the host to send a signal to a worker and its children."""
+        self._send(host_pb2.HostCommand(signal=host_pb2.SignalWorker(worker_id=worker_id, signal=number)))
+
+    def close(self) -> None:
+        """Closes the pipe, at which the host ends its workers and itself."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio."""
+        for message in self._buffer.feed(data):
+            self._handle(host_pb2.HostEvent.FromString(message))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio."""
+        self.is_alive = False
+        if not self.loaded.done():
+            self.loaded.set_exception(HostError(f"The interpreter for {self._name} ended before it had loaded it."))
+        self._listener.gone(self)
+
+    def _handle(self, event: host_pb2.HostEvent) -> None:
+        match event.WhichOneof("event"):
+            case "loaded":
+                self.forks = event.loaded.can_fork
+                if not self.loaded.done():
+                    self.loaded.set_result(event.loaded)
+            case "forked":
+                self._listener.forked(event.forked.worker_id, event.forked.pid, event.forked.error)
+            case "exited":
+                exited = event.exited
+                self._listener.exited(
+                    exited.worker_id,
+                    Exit(
+                        code=exited.exit_code if exited.HasField("exit_code") else None,
+                        signal=exited.signal if exited.HasField("signal") else None,
+                        max_rss_bytes=exited.max_rss_bytes,
+                    ),
+                )
+
+    def _send(self, command: host_pb2.HostCommand) -> None:
+        if self._transport is not None and self.is_alive:
+            self._transport.write(frame(command.SerializeToString()))

@@ -1,0 +1,224 @@
+"""Has processes made: starts hosts, has them fork workers, and starts workers itself where forking fails.
+
+A worker is forked from the host of its file when the pool says so and the host can. A worker that was forked and
+did not come up makes the launcher use fresh processes for that file from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from instep_proto.v1 import host_pb2, key_value_pb2
+
+from instep_server import processes
+from instep_server.core.dispatch import PoolKey
+from instep_server.core.graph_types import Isolation
+from instep_server.errors import HostError
+from instep_server.frames import frame
+from instep_server.host import Host, HostListener
+from instep_server.logs import LogStream
+from instep_server.tokens import TokenKind, Tokens
+from instep_server.workers import Exit, Worker
+
+BOOTSTRAP_SECONDS = 600.0
+"""How long a worker may take to its first call."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerListener:
+    """Who is told about processes of workers."""
+
+    forked: Callable[[str, int, str], None]
+    """A worker has a process: its id, the process id, and why it has none (empty: it has)."""
+    exited: Callable[[str, Exit], None]
+    """A worker's process has ended: its id, and how."""
+
+
+class Launcher:
+    """The hosts and worker processes of this server.
+
+    Args:
+        listener: Who is told about workers.
+        tokens: Makes their tokens.
+        probe: File whose content proves that a worker shares the file system.
+    """
+
+    def __init__(self, listener: WorkerListener, tokens: Tokens, probe: Path) -> None:
+        self.endpoint = ""
+        self._listener = listener
+        self._tokens = tokens
+        self._probe = probe
+        self._hosts: dict[tuple[str, str], Host] = {}
+        self._fresh: dict[str, subprocess.Popen[bytes]] = {}
+        self._forked: dict[str, Host] = {}
+        self._broken_forks: set[tuple[str, str]] = set()
+
+    async def attach(self, pipe: socket.socket) -> Host:
+        """Takes over the pipe to a host that runs already. It is known by its file once it has loaded it.
+
+        Args:
+            pipe: Our end of the pipe.
+
+        Returns:
+            The host.
+        """
+        host = Host(self._host_listener(), "the flow's file")
+        host.loaded.add_done_callback(lambda _: self._name(host))
+        await host.attach(pipe)
+        return host
+
+    async def host(self, language: str, file: str) -> Host:
+        """Finds the host of a file, or starts one.
+
+        Args:
+            language: Language of the file.
+            file: Absolute path of the file.
+
+        Raises:
+            HostError: It cannot be started.
+        """
+        known = self._hosts.get((language, file))
+        if known is not None and known.is_alive:
+            return known
+        ours, theirs = socket.socketpair()
+        try:
+            command = processes.host_command(language, file, theirs.fileno())
+            process = processes.start(command, keep=theirs.fileno(), stdout=2, stderr=2)
+        except HostError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        processes.watch(process, lambda _code, _rss: None)
+        host = self._hosts[language, file] = Host(self._host_listener(), file)
+        await host.attach(ours)
+        return host
+
+    async def launch(self, worker: Worker, *, working_directory: str) -> None:
+        """Has a worker's process made.
+
+        Args:
+            worker: The worker.
+            working_directory: Where it runs.
+
+        Raises:
+            HostError: It cannot be made.
+        """
+        key = (worker.pool.language, worker.pool.file)
+        if worker.pool.isolation is not Isolation.SPAWN and key not in self._broken_forks:
+            host = await self.host(*key)
+            await host.loaded
+            if host.forks:
+                worker.forked = True
+                self._forked[worker.id] = host
+                host.fork(self._fork_command(worker, working_directory))
+                return
+        worker.forked = False
+        self._start_fresh(worker, working_directory)
+
+    def stop_forking(self, pool: PoolKey) -> bool:
+        """Makes all further workers of a file fresh processes.
+
+        Returns:
+            True when they were forked so far.
+        """
+        key = (pool.language, pool.file)
+        known = key in self._broken_forks or pool.isolation is Isolation.SPAWN
+        self._broken_forks.add(key)
+        return not known
+
+    def signal(self, worker: Worker, number: int) -> None:
+        """Sends a signal to a worker's process and its children. One that is gone is ignored."""
+        if host := self._forked.get(worker.id):
+            host.signal(worker.id, number)
+        elif process := self._fresh.get(worker.id):
+            processes.kill_group(process.pid, number)
+
+    def close(self) -> None:
+        """Ends all hosts and workers."""
+        for host in self._hosts.values():
+            host.close()
+        for process in self._fresh.values():
+            processes.kill_group(process.pid, signal.SIGKILL)
+
+    def _host_listener(self) -> HostListener:
+        return HostListener(forked=self._listener.forked, exited=self._exited, gone=self._host_gone)
+
+    def _name(self, host: Host) -> None:
+        if host.loaded.cancelled() or host.loaded.exception() is not None:
+            return
+        loaded = host.loaded.result()
+        self._hosts[loaded.language, loaded.file] = host
+
+    def _exited(self, worker_id: str, end: Exit) -> None:
+        self._forked.pop(worker_id, None)
+        self._fresh.pop(worker_id, None)
+        self._tokens.revoke(TokenKind.BOOTSTRAP, worker_id)
+        self._listener.exited(worker_id, end)
+
+    def _host_gone(self, host: Host) -> None:
+        """A host takes its workers with it."""
+        for worker_id in [one for one, its in self._forked.items() if its is host]:
+            self._exited(worker_id, Exit(signal=signal.SIGKILL))
+
+    def _bootstrap(self, worker: Worker) -> host_pb2.WorkerBootstrap:
+        return host_pb2.WorkerBootstrap(
+            endpoint=self.endpoint,
+            token=self._tokens.issue(TokenKind.BOOTSTRAP, worker.id, seconds=BOOTSTRAP_SECONDS),
+            worker_id=worker.id,
+            store_probe_file=str(self._probe),
+            env=[
+                key_value_pb2.KeyValue(key=name, value=value) for name, value in sorted(_spool_env(worker).items())
+            ],
+            file=worker.pool.file,
+            reuse=worker.pool.isolation is Isolation.REUSE,
+        )
+
+    def _fork_command(self, worker: Worker, working_directory: str) -> host_pb2.ForkWorker:
+        return host_pb2.ForkWorker(
+            worker_id=worker.id,
+            bootstrap=self._bootstrap(worker),
+            stdout_file=worker.spool.path(LogStream.STDOUT),
+            stderr_file=worker.spool.path(LogStream.STDERR),
+            working_directory=working_directory,
+        )
+
+    def _start_fresh(self, worker: Worker, working_directory: str) -> None:
+        read, write = os.pipe()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        files = [os.open(worker.spool.path(stream), flags, 0o600) for stream in LogStream]
+        try:
+            process = processes.start(
+                processes.worker_command(worker.pool.language, read),
+                keep=read,
+                stdout=files[0],
+                stderr=files[1],
+                working_directory=working_directory,
+                env=_spool_env(worker),
+            )
+            os.write(write, frame(self._bootstrap(worker).SerializeToString()))
+        finally:
+            for file in (read, write, *files):
+                os.close(file)
+        self._fresh[worker.id] = process
+        processes.watch(process, lambda code, rss: self._exited(worker.id, _exit_of(code, rss)))
+        self._listener.forked(worker.id, process.pid, "")
+
+
+def _spool_env(worker: Worker) -> dict[str, str]:
+    return {
+        "INSTEP_STDOUT_FILE": worker.spool.path(LogStream.STDOUT),
+        "INSTEP_STDERR_FILE": worker.spool.path(LogStream.STDERR),
+    }
+
+
+def _exit_of(returncode: int, max_rss_bytes: int) -> Exit:
+    if returncode < 0:
+        return Exit(signal=-returncode, max_rss_bytes=max_rss_bytes)
+    return Exit(code=returncode, max_rss_bytes=max_rss_bytes)

@@ -1,0 +1,99 @@
+"""Loads flows: has hosts read the files, and merges and checks what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from instep_server._convert import source_from_proto
+from instep_server.core.graph import assemble, missing_files, unsupported
+from instep_server.core.graph_types import Assembled, Graph, Location, Problem, Source
+from instep_server.errors import HostError
+from instep_server.host import Host
+from instep_server.launcher import Launcher
+from instep_server.limits import HOST_LOAD_SECONDS
+from instep_server.store import digest_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A flow that was loaded."""
+
+    id: str
+    """Its id in this server."""
+    file: str
+    """The flow's file."""
+    graph: Graph | None
+    """Its graph. None when there are problems."""
+    problems: tuple[Problem, ...]
+    """Why it cannot run."""
+
+
+class Loader:
+    """Loads flows.
+
+    Args:
+        launcher: Has the hosts.
+        new_id: Makes ids.
+        attached: The host that came with this server, if one did.
+    """
+
+    def __init__(self, launcher: Launcher, new_id: Callable[[], str], attached: Host | None) -> None:
+        self._launcher = launcher
+        self._new_id = new_id
+        self._attached = attached
+        self._loads: dict[str, Load] = {}
+
+    def get(self, load_id: str) -> Load | None:
+        """Finds a flow that was loaded."""
+        return self._loads.get(load_id)
+
+    async def load(self, file: str, language: str) -> Load:
+        """Loads a flow. Waits for all hosts.
+
+        Args:
+            file: Absolute path of its file.
+            language: Language of the file.
+
+        Returns:
+            The flow, or its problems.
+        """
+        file = os.path.realpath(file)
+        await self._wait_for_attached()
+        main = await self._source(language, file)
+        others: list[Source] = []
+        while missing := missing_files(main, others):
+            others += await asyncio.gather(*(self._source(one.language, one.file) for one in missing))
+        found = assemble(main, others)
+        if found.graph is not None and (refused := unsupported(found.graph)):
+            found = Assembled(graph=None, problems=refused)
+        load = Load(id=self._new_id(), file=file, graph=found.graph, problems=found.problems)
+        self._loads[load.id] = load
+        return load
+
+    async def _wait_for_attached(self) -> None:
+        """Lets the host that came with us tell its file, so that no second one is started for it."""
+        if self._attached is not None:
+            await asyncio.wait({self._attached.loaded}, timeout=HOST_LOAD_SECONDS)
+
+    async def _source(self, language: str, file: str) -> Source:
+        try:
+            digest = digest_of(Path(file).read_bytes())
+        except OSError as err:
+            return _failed(language, file, f"{file} can't be read: {err.strerror}.")
+        try:
+            host = await self._launcher.host(language, file)
+            loaded = await asyncio.wait_for(asyncio.shield(host.loaded), HOST_LOAD_SECONDS)
+        except HostError as err:
+            return _failed(language, file, str(err))
+        except TimeoutError:
+            return _failed(language, file, f"{file} was not loaded within {HOST_LOAD_SECONDS:.0f} s.")
+        return source_from_proto(loaded, digest=digest)
+
+
+def _failed(language: str, file: str, message: str) -> Source:
+    problem = Problem(code="file-not-loaded", message=message, locations=(Location(file),))
+    return Source(language=language, file=file, problem=problem)

@@ -1,0 +1,244 @@
+"""The orchestrator: all that one server holds, and what can be asked of it as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+
+from instep_proto.v1 import control_service_pb2
+
+from instep_server.active_run import ActiveRun, Tools
+from instep_server.changes import Changes
+from instep_server.core.scheduler import Plan
+from instep_server.db import _sqlite
+from instep_server.db.database import Database, Row
+from instep_server.errors import Reason, RequestError, StoreError
+from instep_server.home import Home
+from instep_server.host import Host
+from instep_server.launcher import Launcher, WorkerListener
+from instep_server.limits import MAX_LOG_BYTES, MAX_NUM_SPLITS
+from instep_server.loading import Load, Loader
+from instep_server.logs import LogFiles
+from instep_server.manifests import Manifests
+from instep_server.recovery import recover
+from instep_server.store import ObjectStore
+from instep_server.submission import Submission
+from instep_server.task_message import RunFacts
+from instep_server.tokens import Tokens
+from instep_server.workers import Exit
+
+TICK_SECONDS = 0.5
+"""How often to look for what took too long."""
+RECOVER_SECONDS = 5.0
+"""How often, at most, to look for runs whose server is gone."""
+PROBE_BYTES = 32
+
+
+def new_id() -> str:
+    """Makes an id that nobody guesses."""
+    return secrets.token_hex(16)
+
+
+def now_ms() -> int:
+    """Tells the time in unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Orchestrator:
+    """The orchestrator of one store, open.
+
+    Args:
+        home: The store, with its directories and database ready.
+        server_id: Id of this server.
+
+    Attributes:
+        server_id: Id of this server.
+        home: The store.
+        db: The database.
+        store: The objects.
+        manifests: The manifests.
+        logs: The log files.
+        tokens: The tokens.
+        launcher: Has processes made.
+        changes: Tells when something was committed.
+        tools: What runs need.
+        probe: Content of the file that proves that a worker shares the file system.
+    """
+
+    def __init__(self, home: Home, server_id: str) -> None:
+        self.server_id = server_id
+        self.home = home
+        self.changes = Changes()
+        self.db = Database(home.database, self.changes.announce)
+        self.store = ObjectStore(home.objects, home.scratch(server_id))
+        self.manifests = Manifests(self.db, self.store)
+        self.logs = LogFiles(home.logs)
+        self.tokens = Tokens(time.monotonic)
+        self.probe = os.urandom(PROBE_BYTES)
+        probe_file = home.scratch(server_id) / "probe"
+        probe_file.write_bytes(self.probe)
+        self.launcher = Launcher(
+            WorkerListener(forked=self._worker_forked, exited=self._worker_exited), self.tokens, probe_file
+        )
+        self.tools = Tools(
+            db=self.db,
+            store=self.store,
+            manifests=self.manifests,
+            logs=self.logs,
+            launcher=self.launcher,
+            tokens=self.tokens,
+            spool=home.spool(server_id),
+            now_ms=now_ms,
+            monotonic=time.monotonic,
+            new_id=new_id,
+        )
+        self._attached: Host | None = None
+        self._loader = Loader(self.launcher, new_id, None)
+        self._runs: dict[int, ActiveRun] = {}
+        self._given_up: dict[int, StoreError] = {}
+        self._ticker: asyncio.Task[None] | None = None
+        self._recovered = 0.0
+
+    async def begin(self, host: Host | None) -> None:
+        """Begins to work: ends runs of servers that are gone, and watches over its own.
+
+        Args:
+            host: The host that came with this server, if one did.
+        """
+        self._loader = Loader(self.launcher, new_id, host)
+        self._ticker = asyncio.create_task(self._tick())
+        await self.recover()
+
+    async def recover(self) -> None:
+        """Ends runs whose server is gone, unless that was done a moment ago."""
+        now = time.monotonic()
+        if self._recovered == 0.0 or now > self._recovered + RECOVER_SECONDS:
+            self._recovered = now
+            await recover(self.db, self.home, now_ms)
+
+    async def load(self, file: str, language: str) -> Load:
+        """Loads a flow. As `Loader.load`."""
+        return await self._loader.load(file, language)
+
+    async def submit(self, request: control_service_pb2.SubmitRunRequest) -> int:
+        """Records a run, and starts it unless it is held. The same request again gives the same run.
+
+        Args:
+            request: What to run.
+
+        Returns:
+            Row id of the run.
+
+        Raises:
+            RequestError: LOAD_UNKNOWN, GRAPH_INVALID, PARAMETER_INVALID, REQUEST_CONFLICT or MALFORMED.
+            StoreError: It cannot be recorded.
+        """
+        load = self._loader.get(request.load_id)
+        if load is None:
+            raise RequestError(Reason.LOAD_UNKNOWN, "The flow is not loaded in this server. Load it again.")
+        if load.graph is None:
+            raise RequestError(
+                Reason.GRAPH_INVALID, f"The flow can't run: {load.problems[0].message} Load it again to see why."
+            )
+        submission = Submission(request, load, self.server_id, now_ms)
+        inputs = submission.prepare(self.manifests)
+        recorded = await self.db.write(submission.record, durable=True)
+        if recorded.is_new:
+            plan = Plan(load.graph, inputs, max_num_splits=request.max_num_splits or MAX_NUM_SPLITS)
+            facts = RunFacts(
+                flow=load.graph.flow,
+                number=recorded.number,
+                user=request.user,
+                user_tags=submission.user_tags,
+                namespace=request.namespace,
+                working_directory=request.working_directory,
+                max_log_bytes=request.max_log_bytes or MAX_LOG_BYTES,
+            )
+            run = ActiveRun(
+                key=recorded.key,
+                facts=facts,
+                plan=plan,
+                max_workers=request.max_workers or len(os.sched_getaffinity(0)),
+                tools=self.tools,
+            )
+            self._runs[recorded.key] = run
+            run.ended.add_done_callback(lambda done: self._run_ended(recorded.key, done))
+            if not request.held:
+                run.start()
+        return recorded.key
+
+    def find_run(self, flow: str, run_id: str) -> Row:
+        """Finds a run by its name.
+
+        Args:
+            flow: Name of the flow.
+            run_id: Number of the run as text. Empty: the newest.
+
+        Raises:
+            RequestError: FLOW_UNKNOWN or RUN_UNKNOWN.
+        """
+        if not run_id:
+            row = self.db.one(_sqlite.NEWEST_RUN, {"flow": flow})
+        elif run_id.isascii() and run_id.isdigit() and len(run_id) < 19:
+            row = self.db.one(_sqlite.RUN, {"flow": flow, "number": int(run_id)})
+        else:
+            row = None
+        if row is not None:
+            return row
+        if self.db.one(_sqlite.FLOW, {"name": flow}) is None:
+            raise RequestError(Reason.FLOW_UNKNOWN, f"The store has no flow {flow!r}.", flow=flow)
+        if not run_id:
+            raise RequestError(Reason.RUN_UNKNOWN, f"Flow {flow!r} has no runs.", flow=flow)
+        raise RequestError(Reason.RUN_UNKNOWN, f"Flow {flow!r} has no run {run_id!r}.", flow=flow, run=run_id)
+
+    def active(self, key: int) -> ActiveRun | None:
+        """Finds a run that this server owns and that is under way."""
+        return self._runs.get(key)
+
+    def check_store(self, key: int) -> None:
+        """Raises what made this server give up a run, if it did.
+
+        Raises:
+            StoreError: It could not be recorded.
+        """
+        if (err := self._given_up.get(key)) is not None:
+            raise err
+
+    async def shut_down(self, reason: str) -> None:
+        """Cancels all runs, waits for them to end, and closes everything.
+
+        Args:
+            reason: Why, for people.
+        """
+        runs = list(self._runs.values())
+        for run in runs:
+            run.cancel(reason)
+        if runs:
+            await asyncio.wait([run.ended for run in runs])
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self.launcher.close()
+        await self.db.close()
+        self.home.clear(self.server_id)
+
+    def _run_ended(self, key: int, done: asyncio.Future[None]) -> None:
+        self._runs.pop(key, None)
+        if isinstance(err := done.exception(), StoreError):
+            self._given_up[key] = err
+            self.changes.announce({key})
+
+    def _worker_forked(self, worker_id: str, pid: int, error: str) -> None:
+        if worker := self.tools.workers.get(worker_id):
+            worker.run.worker_forked(worker, pid, error)
+
+    def _worker_exited(self, worker_id: str, end: Exit) -> None:
+        if worker := self.tools.workers.get(worker_id):
+            worker.run.worker_exited(worker, end)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            for run in list(self._runs.values()):
+                run.tick()

@@ -1,0 +1,137 @@
+"""Interpreters that this server starts by itself: hosts, and workers that are not forked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from instep_server.errors import HostError
+
+_R_OPTIONS = ("--no-echo", "--no-save", "--no-restore", "-e")
+
+
+@dataclass(slots=True)
+class Command:
+    """A program to start."""
+
+    arguments: list[str]
+    """The program and its arguments."""
+    env: dict[str, str] = field(default_factory=dict)
+    """Variables beside those of this process."""
+
+
+def host_command(language: str, file: str, pipe: int) -> Command:
+    """Tells how to start a host.
+
+    Args:
+        language: Language of the file.
+        file: The file to load.
+        pipe: Descriptor of its end of the pipe.
+
+    Raises:
+        HostError: There is no such language.
+    """
+    if language == "python":
+        return Command([_python(), "-P", "-m", "instep._host", "--file", file, "--fd", str(pipe)])
+    if language == "r":
+        env = {"INSTEP_HOST_FILE": file, "INSTEP_HOST_FD": str(pipe)}
+        return Command([_rscript(), *_R_OPTIONS, "instep:::host_main()"], env)
+    raise HostError(f"{file} is written in {language!r}, which is neither python nor r.")
+
+
+def worker_command(language: str, pipe: int) -> Command:
+    """Tells how to start a worker in a fresh process.
+
+    Args:
+        language: Language of the file that it will load.
+        pipe: Descriptor of a pipe from which it reads its bootstrap.
+    """
+    if language == "r":
+        env = {"INSTEP_BOOTSTRAP_FD": str(pipe)}
+        return Command([_rscript(), *_R_OPTIONS, "instep:::worker_main()"], env)
+    return Command([_python(), "-P", "-m", "instep._worker", "--fd", str(pipe)])
+
+
+def start(
+    command: Command,
+    *,
+    keep: int,
+    stdout: int,
+    stderr: int,
+    working_directory: str | None = None,
+    env: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts a program in a session of its own, without stdin.
+
+    Args:
+        command: What to start.
+        keep: Descriptor that it inherits.
+        stdout: Descriptor that becomes its stdout.
+        stderr: Descriptor that becomes its stderr.
+        working_directory: Where it starts. None: where this process is.
+        env: More variables.
+
+    Raises:
+        HostError: It cannot be started.
+    """
+    try:
+        return subprocess.Popen(
+            command.arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=(keep,),
+            start_new_session=True,
+            cwd=working_directory or None,
+            env={**os.environ, **command.env, **(env or {})},
+        )
+    except OSError as err:
+        program = command.arguments[0]
+        raise HostError(f"{program} can't be started: {err.strerror}.{_advice(program)}") from err
+
+
+def watch(process: subprocess.Popen[bytes], ended: Callable[[int, int], None]) -> None:
+    """Waits for the end of a process in the background, and reaps it with what is left of its group.
+
+    Args:
+        process: The process, which leads its own group.
+        ended: Called in the event loop with its return code as `Popen` has it, and its largest resident memory.
+    """
+    loop = asyncio.get_running_loop()
+    handle = os.pidfd_open(process.pid)
+
+    def reap() -> None:
+        loop.remove_reader(handle)
+        os.close(handle)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        kill_group(process.pid, signal.SIGKILL)
+        ended(process.returncode, usage.ru_maxrss * 1024)
+
+    loop.add_reader(handle, reap)
+
+
+def kill_group(leader: int, number: int) -> None:
+    """Sends a signal to a process group. A group that is gone is ignored."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
+
+
+def _python() -> str:
+    return os.environ.get("INSTEP_PYTHON") or sys.executable
+
+
+def _rscript() -> str:
+    return os.environ.get("INSTEP_RSCRIPT") or "Rscript"
+
+
+def _advice(program: str) -> str:
+    if program == _rscript():
+        return " Install R, or name its Rscript in INSTEP_RSCRIPT."
+    return " Name the Python to use in INSTEP_PYTHON."

@@ -1,0 +1,145 @@
+"""The program: opens the store, listens, tells its parent where, and ends with it.
+
+It listens before it has read anything, because a parent that starts a flow waits for that; and it ends as soon as
+the last run has, without the interpreter's own leave-taking, because a command waits for that, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from instep_proto.v1 import (
+    control_service_pb2_grpc,
+    log_service_pb2_grpc,
+    meta_service_pb2_grpc,
+    store_service_pb2_grpc,
+    worker_service_pb2_grpc,
+)
+
+from instep_server.db.opening import prepare
+from instep_server.errors import StoreError
+from instep_server.home import Home, OwnerLock
+from instep_server.orchestrator import Orchestrator, new_id
+from instep_server.services.control import ControlService
+from instep_server.services.guard import Service
+from instep_server.services.log import LogService
+from instep_server.services.meta import MetaService
+from instep_server.services.store import StoreService
+from instep_server.services.worker import WorkerService
+from instep_server.tokens import TokenKind
+
+MAX_SOCKET_PATH = 100
+CHANNEL_OPTIONS = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What the program was started with."""
+
+    home: Path
+    """The store."""
+    control: int
+    """Descriptor to tell the parent, and to learn of its end."""
+    host: int | None
+    """Descriptor of the pipe to a host. None: there is none."""
+
+
+async def serve(arguments: Arguments) -> None:
+    """Runs the server until its parent is gone.
+
+    Args:
+        arguments: What the program was started with.
+
+    Raises:
+        StoreError: The store cannot be used, or there is no place for the socket.
+    """
+    server_id = new_id()
+    home = Home(arguments.home.resolve())
+    home.make(server_id)
+    lock = OwnerLock(home.lock(server_id))
+    prepare(home.database)
+    orchestrator = Orchestrator(home, server_id)
+    path = socket_folder() / f"{server_id[:16]}.sock"
+    server = grpc.aio.server(options=CHANNEL_OPTIONS)
+    for add, service in _SERVICES:
+        add(service(orchestrator), server)
+    server.add_insecure_port(f"unix:{path}")
+    orchestrator.launcher.endpoint = f"unix:{path}"
+    host = None
+    if arguments.host is not None:
+        host = await orchestrator.launcher.attach(socket.socket(fileno=arguments.host))
+    await server.start()
+    await orchestrator.begin(host)
+    token = orchestrator.tokens.issue(TokenKind.CLIENT)
+    os.write(arguments.control, f"unix:{path}\n{token.hex()}\n\n".encode())
+    await _parent_is_gone(arguments.control)
+    await orchestrator.shut_down("The command that started the run has ended.")
+    await server.stop(0)
+    path.unlink(missing_ok=True)
+    del lock
+
+
+def socket_folder() -> Path:
+    """Finds or makes the directory for sockets, which only this user may enter.
+
+    Raises:
+        StoreError: It belongs to somebody else, or its path is too long for sockets.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(runtime) / "instep" if runtime else Path(tempfile.gettempdir()) / f"instep-{os.geteuid()}"
+    if len(str(folder)) + 24 > MAX_SOCKET_PATH:
+        folder = Path("/tmp") / f"instep-{os.geteuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as err:
+        raise StoreError(f"The directory {folder} for sockets can't be made: {err.strerror}.") from err
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise StoreError(f"{folder} does not belong to you. Remove it, or set XDG_RUNTIME_DIR to a directory of yours.")
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+_SERVICES: tuple[tuple[Callable[[Any, Any], None], type[Service]], ...] = (
+    (meta_service_pb2_grpc.add_MetaServiceServicer_to_server, MetaService),
+    (control_service_pb2_grpc.add_ControlServiceServicer_to_server, ControlService),
+    (worker_service_pb2_grpc.add_WorkerServiceServicer_to_server, WorkerService),
+    (store_service_pb2_grpc.add_StoreServiceServicer_to_server, StoreService),
+    (log_service_pb2_grpc.add_LogServiceServicer_to_server, LogService),
+)
+
+
+async def _parent_is_gone(control: int) -> None:
+    """Waits until the parent closes its end, or asks by SIGTERM."""
+    loop = asyncio.get_running_loop()
+    gone = asyncio.Event()
+
+    def look() -> None:
+        try:
+            if os.read(control, 4096):
+                return
+        except ConnectionResetError:
+            pass
+        loop.remove_reader(control)
+        gone.set()
+
+    loop.add_reader(control, look)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, gone.set)
+    await gone.wait()

@@ -1,0 +1,159 @@
+"""Ends runs whose orchestrator is gone.
+
+A server that dies takes its hosts and workers with it: they are ended when their pipe closes. What is left are
+rows that say that something runs. Whoever opens the store next, or watches such a run, sets them right: each run
+once, in one transaction with its events.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from instep_server.convert_run import failure_bytes
+from instep_server.core.failure import Failure, FailureKind
+from instep_server.core.states import (
+    ATTEMPT,
+    RUN,
+    TASK,
+    AttemptEvent,
+    AttemptState,
+    RunEvent,
+    RunState,
+    TaskEvent,
+    TaskState,
+    advance,
+)
+from instep_server.db import _sqlite
+from instep_server.db.change import Change
+from instep_server.db.database import Database, Row
+from instep_server.home import Home, is_alive
+from instep_server.limits import MAX_LOG_BYTES
+from instep_server.logs import LogFiles, LogStream, Spool, StreamLog
+from instep_server.recorder import EventKind, event_row
+
+_WHY = Failure(
+    kind=FailureKind.INTERNAL,
+    message="The run's orchestrator ended before the run did, as when its process is killed. Start the run again.",
+)
+
+
+async def recover(db: Database, home: Home, now_ms: Callable[[], int]) -> None:
+    """Ends the runs of all servers that are gone.
+
+    Args:
+        db: The database.
+        home: The store.
+        now_ms: The clock.
+
+    Raises:
+        StoreError: The database cannot be written.
+    """
+    for row in db.all(_sqlite.OWNERS):
+        owner = row["owner"]
+        if not is_alive(home.lock(owner)):
+            await db.write(lambda connection, owner=owner: _end_runs(connection, owner, home, now_ms()))  # type: ignore[misc]
+            home.clear(owner)
+
+
+def _end_runs(connection: sqlite3.Connection, owner: str, home: Home, at: int) -> None:
+    # Asked again inside the transaction: another server may have been faster.
+    for run in connection.execute(_sqlite.ORPHANED_RUNS, {"owner": owner}).fetchall():
+        change = Change()
+        for attempt in connection.execute(_sqlite.ORPHANED_ATTEMPTS, {"run": run["id"]}).fetchall():
+            _end_attempt(change, run, attempt, at)
+            _save_logs(connection, change, run, attempt, home, home.spool(owner), at)
+        for task in connection.execute(_sqlite.ORPHANED_TASKS, {"run": run["id"]}).fetchall():
+            _end_task(change, run, task, at)
+        _end_run(change, run, at)
+        change.apply(connection)
+
+
+def _end_run(change: Change, run: Row, at: int) -> None:
+    state = advance(RUN, RunState(run["state"]), RunEvent.FAIL)
+    encoded = failure_bytes(_WHY)
+    change.updates.append(
+        (
+            _sqlite.UPDATE_RUN,
+            {
+                "of_run": run["id"],
+                "state": state,
+                "started_unix_ms": None,
+                "finished_unix_ms": at,
+                "failure": encoded,
+                "failed_task": None,
+            },
+        )
+    )
+    change.events.append(event_row(run["id"], at, EventKind.RUN_STATE, state=state, failure=encoded))
+
+
+def _end_task(change: Change, run: Row, task: Row, at: int) -> None:
+    state = advance(TASK, TaskState(task["state"]), TaskEvent.CANCEL)
+    change.updates.append(
+        (
+            _sqlite.UPDATE_TASK,
+            {
+                "of_run": run["id"],
+                "of_task": task["number"],
+                "state": state,
+                "finished_unix_ms": at,
+                "attempts": task["attempts"],
+            },
+        )
+    )
+    change.events.append(
+        event_row(
+            run["id"],
+            at,
+            EventKind.TASK_STATE,
+            state=state,
+            step=task["step"],
+            task=task["number"],
+            language=task["language"],
+            foreach_path=task["foreach_path"],
+        )
+    )
+
+
+def _end_attempt(change: Change, run: Row, attempt: Row, at: int) -> None:
+    state = advance(ATTEMPT, AttemptState(attempt["state"]), AttemptEvent.LOSE)
+    encoded = failure_bytes(_WHY)
+    key = {"of_run": run["id"], "of_task": attempt["task"], "of_attempt": attempt["number"]}
+    end = {"state": state, "finished_unix_ms": at, "failure": encoded, "timings": "", "max_rss_bytes": 0}
+    change.updates.append((_sqlite.END_ATTEMPT, {**key, **end}))
+    change.updates.append((_sqlite.CLOSE_LOGS, key))
+    change.events.append(
+        event_row(
+            run["id"],
+            at,
+            EventKind.ATTEMPT_STATE,
+            state=state,
+            step=attempt["step"],
+            task=attempt["task"],
+            attempt=attempt["number"],
+            language=attempt["language"],
+            pid=attempt["pid"],
+            foreach_path=attempt["foreach_path"],
+            failure=encoded,
+        )
+    )
+
+
+def _save_logs(
+    connection: sqlite3.Connection, change: Change, run: Row, attempt: Row, home: Home, folder: Path, at: int
+) -> None:
+    """Takes over what a worker wrote and nobody took."""
+    files = LogFiles(home.logs)
+    spool = Spool(folder, attempt["worker"])
+    for stream in LogStream:
+        key = {"run": run["id"], "task": attempt["task"], "attempt": attempt["number"], "stream": stream}
+        # Without drops, which the owner alone knew, the place in the log is the place in the output.
+        length = connection.execute(_sqlite.LOG_LENGTH, key).fetchone()[0]
+        file = files.path(run["flow"], run["number"], attempt["task"], attempt["number"], stream)
+        log = StreamLog(stream, file, MAX_LOG_BYTES, received=length, stored=length)
+        change.log_chunks += (
+            {**key, "start": chunk.start, "length": chunk.length, "at_unix_ms": at, "dropped": chunk.dropped}
+            for chunk in spool.drain(log)
+        )

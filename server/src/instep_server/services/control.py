@@ -1,0 +1,231 @@
+"""What people and programs call to start runs and to look at them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from instep_proto.v1 import control_service_pb2 as pb
+from instep_proto.v1 import control_service_pb2_grpc, digest_pb2, graph_pb2, run_pb2
+
+from instep_server import convert_run
+from instep_server._convert import graph_to_proto, problem_to_proto
+from instep_server.blobs import blobs_of
+from instep_server.core.states import RUN_ENDS
+from instep_server.db import _sqlite
+from instep_server.db.database import Row, Value
+from instep_server.errors import Reason, RequestError
+from instep_server.services.guard import Service, streaming, unary
+from instep_server.services.records import find_attempt, find_task, left_behind
+from instep_server.store import BlobId
+from instep_server.tokens import Grant, TokenKind
+from instep_server.watch import RunWatcher, WatchedRun
+
+MAX_RUNS = 100
+MAX_TASKS = 1_000
+END_OF_TIME = 2**62
+
+
+class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
+    """The service of the same name."""
+
+    @unary(TokenKind.CLIENT)
+    async def LoadFlow(self, request: pb.LoadFlowRequest, grant: Grant) -> pb.LoadFlowResponse:  # noqa: N802
+        """Loads a flow."""
+        load = await self.orchestrator.load(request.file, request.language)
+        return pb.LoadFlowResponse(
+            load_id=load.id,
+            graph=graph_to_proto(load.graph) if load.graph else None,
+            problems=map(problem_to_proto, load.problems),
+        )
+
+    @unary(TokenKind.CLIENT)
+    async def SubmitRun(self, request: pb.SubmitRunRequest, grant: Grant) -> pb.SubmitRunResponse:  # noqa: N802
+        """Records a run and starts it."""
+        key = await self.orchestrator.submit(request)
+        return pb.SubmitRunResponse(run=self._run(key))
+
+    @unary(TokenKind.CLIENT)
+    async def StartRun(self, request: pb.StartRunRequest, grant: Grant) -> pb.StartRunResponse:  # noqa: N802
+        """Starts a run that was held."""
+        key = self.orchestrator.find_run(request.flow, request.run_id)["id"]
+        if (active := self.orchestrator.active(key)) is not None:
+            await active.start()
+        return pb.StartRunResponse(run=self._run(key))
+
+    @unary(TokenKind.CLIENT)
+    async def CancelRun(self, request: pb.CancelRunRequest, grant: Grant) -> pb.CancelRunResponse:  # noqa: N802
+        """Cancels a run."""
+        row = self.orchestrator.find_run(request.flow, request.run_id)
+        active = self.orchestrator.active(row["id"])
+        if active is not None:
+            await active.cancel(request.reason or "The run was cancelled.")
+        elif row["state"] not in RUN_ENDS:
+            raise RequestError(
+                Reason.MALFORMED,
+                f"Run {request.flow}/{row['number']} belongs to another orchestrator. End the command that runs it.",
+            )
+        return pb.CancelRunResponse(run=self._run(row["id"]))
+
+    @streaming(TokenKind.CLIENT)
+    async def WatchRun(self, request: pb.WatchRunRequest, grant: Grant) -> AsyncIterator[pb.WatchRunResponse]:  # noqa: N802
+        """Streams the events of a run."""
+        orchestrator = self.orchestrator
+        row = orchestrator.find_run(request.flow, request.run_id)
+        run = WatchedRun(key=row["id"], flow=row["flow_name"], number=row["number"])
+        watcher = RunWatcher(
+            orchestrator.db, orchestrator.logs, orchestrator.changes, run, lambda: orchestrator.check_store(run.key)
+        )
+        async for message in watcher.stream(cursor=request.cursor, logs=request.logs):
+            yield message
+            if orchestrator.active(run.key) is None:
+                await orchestrator.recover()
+
+    @unary(TokenKind.CLIENT)
+    async def ListFlows(self, request: pb.ListFlowsRequest, grant: Grant) -> pb.ListFlowsResponse:  # noqa: N802
+        """Lists flows."""
+        return pb.ListFlowsResponse(flows=[row["name"] for row in self.orchestrator.db.all(_sqlite.FLOWS)])
+
+    @unary(TokenKind.CLIENT)
+    async def ListRuns(self, request: pb.ListRunsRequest, grant: Grant) -> pb.ListRunsResponse:  # noqa: N802
+        """Lists runs, newest first."""
+        limit = request.limit or MAX_RUNS
+        wanted = set(request.tags)
+        runs: list[run_pb2.Run] = []
+        for row in self._run_rows(request):
+            run = self._run_of(row)
+            if wanted <= {*run.user_tags, *run.system_tags}:
+                runs.append(run)
+                if len(runs) == limit:
+                    break
+        return pb.ListRunsResponse(runs=runs)
+
+    @unary(TokenKind.CLIENT)
+    async def GetRun(self, request: pb.GetRunRequest, grant: Grant) -> pb.GetRunResponse:  # noqa: N802
+        """Reads one run."""
+        row = self.orchestrator.find_run(request.flow, request.run_id)
+        return pb.GetRunResponse(run=self._run_of(row), graph=self._graph(row["id"]))
+
+    @unary(TokenKind.CLIENT)
+    async def ListSteps(self, request: pb.ListStepsRequest, grant: Grant) -> pb.ListStepsResponse:  # noqa: N802
+        """Lists the steps of a run that have tasks."""
+        run = self.orchestrator.find_run(request.flow, request.run_id)
+        specs = {step.name: step for step in self._graph(run["id"]).steps}
+        rows = self.orchestrator.db.all(_sqlite.STEPS, {"run": run["id"]})
+        return pb.ListStepsResponse(
+            steps=[convert_run.step_to_proto(row, specs.get(row["step"])) for row in rows]
+        )
+
+    @unary(TokenKind.CLIENT)
+    async def ListTasks(self, request: pb.ListTasksRequest, grant: Grant) -> pb.ListTasksResponse:  # noqa: N802
+        """Lists tasks, newest first."""
+        run = self.orchestrator.find_run(request.flow, request.run_id)
+        if request.task_id:
+            row = find_task(self.orchestrator.db, run, request.task_id)
+            self._check_step(run, request.step, [row] if row["step"] == request.step or not request.step else [])
+            return pb.ListTasksResponse(tasks=self._tasks(run, [row]))
+        limit = min(request.limit or MAX_TASKS, MAX_TASKS)
+        params = {
+            "run": run["id"],
+            "step": request.step,
+            "before": int(request.after_task_id) if request.after_task_id.isdigit() else END_OF_TIME,
+            "limit": limit + 1,
+        }
+        rows = list(self.orchestrator.db.all(_sqlite.TASKS, params))
+        self._check_step(run, request.step, rows)
+        page = rows[:limit]
+        return pb.ListTasksResponse(
+            tasks=self._tasks(run, page),
+            next_after_task_id=str(page[-1]["number"]) if len(rows) > limit else "",
+        )
+
+    @unary(TokenKind.CLIENT)
+    async def ListArtifacts(self, request: pb.ListArtifactsRequest, grant: Grant) -> pb.ListArtifactsResponse:  # noqa: N802
+        """Lists all artifacts that a task left behind."""
+        found = self._left_behind(request)
+        return pb.ListArtifactsResponse(
+            artifacts=[convert_run.artifact_to_proto(found[name]) for name in sorted(found)]
+        )
+
+    @unary(TokenKind.CLIENT)
+    async def GetArtifact(self, request: pb.GetArtifactRequest, grant: Grant) -> pb.GetArtifactResponse:  # noqa: N802
+        """Reads the manifest of one artifact."""
+        row = self._left_behind(request).get(request.name)
+        if row is None:
+            raise RequestError(
+                Reason.ARTIFACT_UNKNOWN,
+                f"Task {request.flow}/{request.run_id}/{request.task_id} has no artifact {request.name!r}.",
+                artifact=request.name,
+            )
+        manifests = self.orchestrator.manifests
+        manifest = manifests.get(BlobId(row["hash"], row["manifest_size"]))
+        return pb.GetArtifactResponse(
+            artifact=convert_run.artifact_to_proto(row),
+            manifest=manifest,
+            object_root=str(self.orchestrator.store.root),
+            blobs=[digest_pb2.Digest(hash=blob.hash, size=blob.size) for blob in blobs_of(manifest, manifests)],
+        )
+
+    def _run(self, key: int) -> run_pb2.Run:
+        row = self.orchestrator.db.one(_sqlite.RUN_BY_ID, {"run": key})
+        if row is None:
+            raise RequestError(Reason.RUN_UNKNOWN, "The run is gone.")
+        return self._run_of(row)
+
+    def _run_of(self, row: Row) -> run_pb2.Run:
+        db, key = self.orchestrator.db, {"run": row["id"]}
+        return convert_run.run_to_proto(
+            row,
+            tags=db.all(_sqlite.RUN_TAGS, key),
+            inputs=db.all(_sqlite.ARTIFACTS, {**key, "task": 0, "attempt": 0}),
+            cursor=db.all(_sqlite.NEWEST_EVENT, key)[0][0],
+        )
+
+    def _run_rows(self, request: pb.ListRunsRequest) -> Iterable[Row]:
+        """Finds runs, page by page, as far as the caller goes on asking."""
+        before = request.before_unix_ms or END_OF_TIME
+        while True:
+            params: dict[str, Value] = {
+                "flow": request.flow,
+                "states": sum(1 << state for state in set(request.states)),
+                "tag": request.tags[0] if request.tags else "",
+                "before_unix_ms": before,
+                "limit": request.limit or MAX_RUNS,
+            }
+            rows = self.orchestrator.db.all(_sqlite.RUNS, params)
+            yield from rows
+            if len(rows) < (request.limit or MAX_RUNS):
+                return
+            before = rows[-1]["created_unix_ms"]
+
+    def _graph(self, key: int) -> graph_pb2.Graph:
+        row = self.orchestrator.db.one(_sqlite.RUN_GRAPH, {"run": key})
+        return graph_pb2.Graph.FromString(row["graph"]) if row is not None else graph_pb2.Graph()
+
+    def _check_step(self, run: Row, step: str, rows: list[Row]) -> None:
+        if not step or rows or any(one.name == step for one in self._graph(run["id"]).steps):
+            return
+        raise RequestError(
+            Reason.STEP_UNKNOWN, f"Run {run['flow_name']}/{run['number']} has no step {step!r}.", step=step
+        )
+
+    def _tasks(self, run: Row, rows: list[Row]) -> list[run_pb2.TaskRecord]:
+        if not rows:
+            return []
+        numbers = [row["number"] for row in rows]
+        span = {"run": run["id"], "first": min(numbers), "last": max(numbers)}
+        parents: dict[int, list[int]] = {}
+        for row in self.orchestrator.db.all(_sqlite.PARENTS, span):
+            parents.setdefault(row["task"], []).append(row["parent"])
+        attempts: dict[int, list[Row]] = {}
+        for row in self.orchestrator.db.all(_sqlite.ATTEMPTS, span):
+            attempts.setdefault(row["task"], []).append(row)
+        return [
+            convert_run.task_to_proto(row, parents.get(row["number"], []), attempts.get(row["number"], []))
+            for row in rows
+        ]
+
+    def _left_behind(self, request: pb.ListArtifactsRequest | pb.GetArtifactRequest) -> dict[str, Row]:
+        run = self.orchestrator.find_run(request.flow, request.run_id)
+        number = request.attempt if request.HasField("attempt") else None
+        key = find_attempt(self.orchestrator.db, run, request.task_id, number)
+        return left_behind(self.orchestrator.db, run, key)

@@ -1,0 +1,211 @@
+"""Checks what a client submits and records it as a run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blake3 import blake3
+from google.protobuf.message import DecodeError
+from instep_proto.v1 import control_service_pb2, value_pb2
+
+from instep_server import __version__
+from instep_server._convert import graph_to_proto
+from instep_server.core.environment import Artifact, ArtifactKind, Environment
+from instep_server.core.graph_types import ParameterSpec
+from instep_server.core.states import RunState
+from instep_server.db import _sqlite
+from instep_server.db.change import Change
+from instep_server.errors import InstepInternalError, Reason, RequestError
+from instep_server.limits import MAX_PARAMETER_BYTES
+from instep_server.loading import Load
+from instep_server.manifests import Manifests
+from instep_server.recorder import EventKind, artifact_row, event_row
+
+MAX_TAGS = 50
+MAX_TAG_LENGTH = 500
+
+NONE_MANIFEST = value_pb2.Manifest(
+    format=1, nodes=[value_pb2.Node(null=value_pb2.Null())], portable=True
+).SerializeToString(deterministic=True)
+"""The value None: what a parameter has that was not given and has no default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a submission."""
+
+    key: int
+    """Row id of the run."""
+    number: int
+    """Number of the run."""
+    is_new: bool
+    """False when the same request was recorded before."""
+
+
+class Submission:
+    """One request for a run.
+
+    Args:
+        request: The request.
+        load: The flow, without problems.
+        owner: Id of this server.
+        now_ms: The clock.
+
+    Attributes:
+        user_tags: The tags that people gave, sorted.
+
+    Raises:
+        RequestError: The request is malformed.
+    """
+
+    def __init__(
+        self,
+        request: control_service_pb2.SubmitRunRequest,
+        load: Load,
+        owner: str,
+        now_ms: Callable[[], int],
+    ) -> None:
+        if load.graph is None:
+            raise InstepInternalError("A flow with problems was submitted.")
+        if not request.client_request_id:
+            raise RequestError(Reason.MALFORMED, "The request has no client_request_id.")
+        self._request = request
+        self._load = load
+        self._graph = load.graph
+        self._owner = owner
+        self._now_ms = now_ms
+        self._system_tags = (f"instep_version:{__version__}", "runtime:local", f"user:{request.user}")
+        self.user_tags = _checked_tags(set(request.tags) - set(self._system_tags))
+        self._change = Change()
+        self._inputs: list[Artifact] = []
+
+    def prepare(self, manifests: Manifests) -> Environment:
+        """Checks parameters and stores the manifests of all inputs.
+
+        Args:
+            manifests: Takes them.
+
+        Returns:
+            Parameters and constants, as all tasks see them.
+
+        Raises:
+            RequestError: PARAMETER_INVALID.
+        """
+        values = self._values()
+        named = [
+            (spec.variable, _value_of(spec, values), ArtifactKind.PARAMETER) for spec in self._graph.parameters
+        ]
+        named += [(spec.name, spec.manifest, ArtifactKind.CONSTANT) for spec in self._graph.constants]
+        for name, manifest, kind in named:
+            blob = manifests.add(self._change, manifest)
+            self._inputs.append(
+                Artifact(name=name, hash=blob.hash, manifest_size=blob.size, size=blob.size, kind=kind)
+            )
+        return {artifact.name: artifact for artifact in self._inputs}
+
+    def record(self, connection: sqlite3.Connection) -> Recorded:
+        """Writes the run, unless the same request was recorded before.
+
+        Args:
+            connection: A connection with an open transaction.
+
+        Returns:
+            The run.
+
+        Raises:
+            RequestError: REQUEST_CONFLICT.
+        """
+        request = self._request
+        request_hash = blake3(request.SerializeToString(deterministic=True)).hexdigest()
+        known = connection.execute(
+            _sqlite.RUN_BY_REQUEST, {"request_id": request.client_request_id}
+        ).fetchone()
+        if known is not None:
+            if known["request_hash"] != request_hash:
+                raise RequestError(
+                    Reason.REQUEST_CONFLICT,
+                    f"Request {request.client_request_id!r} was made before, with another content.",
+                )
+            return Recorded(known["id"], known["number"], is_new=False)
+        at = self._now_ms()
+        flow = connection.execute(_sqlite.NEXT_RUN, {"name": self._graph.flow}).fetchone()
+        row = {
+            "flow": flow["id"],
+            "number": flow["last_run"],
+            "state": RunState.PENDING,
+            "created_unix_ms": at,
+            "started_unix_ms": None,
+            "finished_unix_ms": None,
+            "user_name": request.user,
+            "namespace": request.namespace,
+            "file": self._load.file,
+            "working_directory": request.working_directory,
+            "owner": self._owner,
+            "origin_run": None,
+            "failure": None,
+            "failed_task": None,
+            "graph": graph_to_proto(self._graph).SerializeToString(),
+            "request_id": request.client_request_id,
+            "request_hash": request_hash,
+        }
+        key = connection.execute(_sqlite.INSERT_RUN, row).fetchone()["id"]
+        tags = [(tag, 0) for tag in self.user_tags] + [(tag, 1) for tag in self._system_tags]
+        connection.executemany(
+            _sqlite.INSERT_TAG, [{"run": key, "name": tag, "is_system": system} for tag, system in tags]
+        )
+        self._change.artifacts = [artifact_row(key, 0, 0, artifact) for artifact in self._inputs]
+        self._change.events = [event_row(key, at, EventKind.RUN_STATE, state=RunState.PENDING)]
+        self._change.apply(connection)
+        return Recorded(key, flow["last_run"], is_new=True)
+
+    def _values(self) -> dict[str, bytes]:
+        """Checks the values that came, and gives them by name of the parameter."""
+        known = {spec.name for spec in self._graph.parameters}
+        values: dict[str, bytes] = {}
+        for value in self._request.parameters:
+            if value.name not in known:
+                have = ", ".join(sorted(known)) or "none"
+                raise _invalid(value.name, f"Flow {self._graph.flow!r} has no such parameter. It has: {have}.")
+            if value.name in values:
+                raise _invalid(value.name, "It has a value twice.")
+            _check_manifest(value.name, value.manifest)
+            values[value.name] = value.manifest
+        return values
+
+
+def _value_of(spec: ParameterSpec, values: dict[str, bytes]) -> bytes:
+    if spec.name in values:
+        return values[spec.name]
+    if spec.required:
+        raise _invalid(spec.name, "It is required and has no value.")
+    return spec.default if spec.default is not None else NONE_MANIFEST
+
+
+def _check_manifest(name: str, data: bytes) -> None:
+    if len(data) > MAX_PARAMETER_BYTES:
+        raise _invalid(name, f"Its value has {len(data):,} bytes, and at most {MAX_PARAMETER_BYTES:,} are allowed.")
+    try:
+        manifest = value_pb2.Manifest.FromString(data)
+    except DecodeError:
+        raise _invalid(name, "Its value is no manifest.") from None
+    if manifest.format != 1 or not manifest.nodes:
+        raise _invalid(name, f"Its value is a manifest of format {manifest.format}, which is not known.")
+    if any(part.WhichOneof("source") != "inline" for part in manifest.parts):
+        raise _invalid(name, "Its value has parts that are not inlined.")
+
+
+def _checked_tags(tags: set[str]) -> tuple[str, ...]:
+    if len(tags) > MAX_TAGS:
+        raise RequestError(Reason.MALFORMED, f"A run has at most {MAX_TAGS} tags, not {len(tags)}.")
+    for tag in tags:
+        if not tag or len(tag) > MAX_TAG_LENGTH:
+            raise RequestError(
+                Reason.MALFORMED, f"A tag has 1 to {MAX_TAG_LENGTH} characters, not {len(tag)}: {tag[:40]!r}."
+            )
+    return tuple(sorted(tags))
+
+
+def _invalid(name: str, why: str) -> RequestError:
+    return RequestError(Reason.PARAMETER_INVALID, f"Parameter {name!r}: {why}", parameter=name)

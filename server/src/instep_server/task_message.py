@@ -1,0 +1,179 @@
+"""Writes a task as its worker gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from instep_proto.v1 import task_pb2, worker_service_pb2
+
+from instep_server._convert import entry_point_to_proto, transition_to_proto
+from instep_server.convert_run import frame_to_proto, input_to_proto
+from instep_server.core.environment import Artifact, ArtifactKind
+from instep_server.core.graph_types import Graph, GraphStep
+from instep_server.core.scheduler import PlannedTask
+from instep_server.limits import (
+    CANCEL_GRACE_MS,
+    HEARTBEAT_MS,
+    INLINE_BYTES_PER_MESSAGE,
+    LEASE_TTL_MS,
+    PAGE_BYTES,
+    START_WITHIN_MS,
+)
+from instep_server.manifests import Manifests
+from instep_server.store import BlobId
+from instep_server.workers import Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What every task of a run is told."""
+
+    flow: str
+    """Name of the flow."""
+    number: int
+    """Number of the run."""
+    user: str
+    """Who started it."""
+    user_tags: tuple[str, ...]
+    """Its tags."""
+    namespace: str
+    """The namespace in which it was started."""
+    working_directory: str
+    """Where its tasks run."""
+    max_log_bytes: int
+    """The largest size of one log stream."""
+
+
+class TaskMessages:
+    """Writes the tasks of one run.
+
+    Args:
+        facts: What every task is told.
+        graph: The graph.
+        manifests: Where small manifests come from.
+    """
+
+    def __init__(self, facts: RunFacts, graph: Graph, manifests: Manifests) -> None:
+        self._facts = facts
+        self._parameter_names = sorted(parameter.variable for parameter in graph.parameters)
+        self._manifests = manifests
+        self._templates: dict[str, task_pb2.Task] = {}
+
+    def task(self, attempt: Attempt, lease_token: bytes, *, queued_unix_ms: int) -> task_pb2.Task:
+        """Writes a task.
+
+        Args:
+            attempt: The attempt that is leased.
+            lease_token: The token of its lease.
+            queued_unix_ms: When the task became ready.
+
+        Returns:
+            The message. When it is a join with many inputs, it holds the first of them.
+        """
+        planned = attempt.task
+        budget = _Budget(INLINE_BYTES_PER_MESSAGE)
+        message = task_pb2.Task()
+        message.CopyFrom(self._template(planned.step))
+        message.task_id = str(planned.id)
+        message.attempt = attempt.number
+        message.queued_unix_ms = queued_unix_ms
+        message.redelivery = attempt.redelivery
+        message.idempotency_key = f"{self._facts.flow}/{self._facts.number}/{planned.step.name}/{planned.id}"
+        message.lease.lease_id = attempt.lease_id
+        message.lease.lease_token = lease_token
+        message.lease.ttl_ms = LEASE_TTL_MS
+        message.lease.heartbeat_ms = HEARTBEAT_MS
+        message.lease.start_within_ms = START_WITHIN_MS
+        message.inputs.extend(self._input(artifact, budget) for artifact in planned.environment.values())
+        message.foreach.extend(
+            frame_to_proto(frame, self._manifest(frame.items, budget)) for frame in planned.frames
+        )
+        if planned.joins:
+            page = self._page(planned.joins, 0, budget)
+            message.joins.extend(page.joins)
+            if page.HasField("joins_next"):
+                message.joins_next = page.joins_next
+        return message
+
+    def join_inputs(self, task: PlannedTask, position: int) -> worker_service_pb2.ListJoinInputsResponse:
+        """Writes inputs of a join.
+
+        Args:
+            task: The join.
+            position: The first position wanted.
+
+        Returns:
+            As many inputs as fit into a message.
+        """
+        return self._page(task.joins, position, _Budget(INLINE_BYTES_PER_MESSAGE))
+
+    def _page(
+        self, joins: Sequence[PlannedTask], position: int, budget: _Budget
+    ) -> worker_service_pb2.ListJoinInputsResponse:
+        page = worker_service_pb2.ListJoinInputsResponse()
+        size = 0
+        for join in self._joins(joins, position, budget):
+            size += join.ByteSize()
+            if size > PAGE_BYTES and page.joins:
+                page.joins_next = join.position
+                break
+            page.joins.append(join)
+        return page
+
+    def _joins(
+        self, joins: Sequence[PlannedTask], position: int, budget: _Budget
+    ) -> Iterator[task_pb2.JoinInput]:
+        for place, joined in enumerate(joins[position:], position):
+            yield task_pb2.JoinInput(
+                step=joined.step.name,
+                task_id=str(joined.id),
+                position=place,
+                artifacts=[
+                    self._input(artifact, budget)
+                    for artifact in joined.left.values()
+                    if artifact.kind is ArtifactKind.ARTIFACT
+                ],
+            )
+
+    def _input(self, artifact: Artifact, budget: _Budget) -> task_pb2.Input:
+        return input_to_proto(artifact, self._manifest(artifact, budget))
+
+    def _manifest(self, artifact: Artifact, budget: _Budget) -> bytes:
+        """Finds the manifest to put into a message; empty when it is large or there is no room."""
+        if not budget.take(artifact.manifest_size):
+            return b""
+        return self._manifests.small(BlobId(artifact.hash, artifact.manifest_size)) or b""
+
+    def _template(self, step: GraphStep) -> task_pb2.Task:
+        """What all tasks of a step have in common."""
+        if step.name not in self._templates:
+            facts = self._facts
+            self._templates[step.name] = task_pb2.Task(
+                flow=facts.flow,
+                run_id=str(facts.number),
+                step=step.name,
+                max_attempts=1,
+                entry_point=entry_point_to_proto(step.spec.entry_point),
+                transition=transition_to_proto(step.transition),
+                is_join=step.is_join,
+                cancel_grace_ms=CANCEL_GRACE_MS,
+                user=facts.user,
+                tags=facts.user_tags,
+                parameter_names=self._parameter_names,
+                namespace=facts.namespace,
+            )
+        return self._templates[step.name]
+
+
+class _Budget:
+    """Bytes that a message has left for manifests."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, size: int) -> bool:
+        if size > self._left:
+            return False
+        self._left -= size
+        return True

@@ -1,0 +1,135 @@
+"""Workers and the attempts that they hold, as this server knows them while they live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from instep_server.core.dispatch import PoolKey
+from instep_server.core.scheduler import PlannedTask
+from instep_server.core.states import (
+    ATTEMPT,
+    ATTEMPT_ENDS,
+    WORKER,
+    AttemptEvent,
+    AttemptState,
+    WorkerEvent,
+    WorkerState,
+    advance,
+)
+from instep_server.logs import LogStream, Spool, StreamLog
+
+if TYPE_CHECKING:
+    from instep_server.active_run import ActiveRun
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a worker's process ended."""
+
+    code: int | None = None
+    """Exit code. None: a signal ended it."""
+    signal: int | None = None
+    """Signal that ended it. None: it exited."""
+    max_rss_bytes: int = 0
+    """Largest resident memory. 0: unknown."""
+
+
+@dataclass(slots=True)
+class Stop:
+    """An attempt was told to stop."""
+
+    reason: str
+    """Why, for people."""
+    at: float
+    """When, on the monotonic clock."""
+    signal: int
+    """The newest signal sent for it."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Worker:
+    """A process that runs tasks, or is to."""
+
+    id: str
+    """Its id."""
+    run: ActiveRun
+    """The run that it works for."""
+    pool: PoolKey
+    """What it can run."""
+    spool: Spool
+    """The files that take what it writes."""
+    asked: float
+    """When its process was asked for, on the monotonic clock."""
+    state: WorkerState = WorkerState.STARTING
+    """Where it is in its lifecycle."""
+    expected: bool = True
+    """True while the dispatch counts it as starting."""
+    forked: bool = True
+    """True when a host forked it; false when it is a fresh process."""
+    pid: int = 0
+    """Its process id. 0: not known yet."""
+    machine: str = ""
+    """Name of its machine."""
+    registered: float | None = None
+    """When it first registered, on the monotonic clock. None: it has not."""
+    shares_store: bool = False
+    """True when it has proved that it shares the store's file system."""
+    attempt: Attempt | None = None
+    """Its newest attempt, which may have ended."""
+    idle_since: float = 0.0
+    """When it last became idle or was drained, on the monotonic clock."""
+    signalled: int = 0
+    """The newest signal sent to a worker without an open attempt. 0: none."""
+
+    def advance(self, event: WorkerEvent) -> None:
+        """Moves on in its lifecycle."""
+        self.state = advance(WORKER, self.state, event)
+
+    @property
+    def open_attempt(self) -> Attempt | None:
+        """The attempt that it holds. None: it holds none."""
+        return self.attempt if self.attempt is not None and self.attempt.is_open else None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Attempt:
+    """One try of a task."""
+
+    lease_id: str
+    """Id of its lease."""
+    task: PlannedTask
+    """The task."""
+    number: int
+    """Its number, counted from 0."""
+    worker: Worker
+    """Who tries."""
+    logs: dict[LogStream, StreamLog]
+    """Its logs."""
+    leased: float
+    """When it was handed out, last, on the monotonic clock."""
+    expires: float
+    """When its lease ends, on the monotonic clock."""
+    state: AttemptState = AttemptState.LEASED
+    """Where it is in its lifecycle."""
+    redelivery: int = 0
+    """How often it was handed out again."""
+    heartbeat_seq: int = 0
+    """Number of the newest heartbeat."""
+    stop: Stop | None = None
+    """Set when it was told to stop."""
+    completion_id: str = ""
+    """Id of the report that ended it. Empty: none did."""
+    completion_hash: bytes = b""
+    """Hash of that report."""
+    cancel_won: bool = field(default=False)
+    """True when it ended while the run was being ended."""
+
+    def advance(self, event: AttemptEvent) -> None:
+        """Moves on in its lifecycle."""
+        self.state = advance(ATTEMPT, self.state, event)
+
+    @property
+    def is_open(self) -> bool:
+        """True as long as it can be reported."""
+        return self.state not in ATTEMPT_ENDS

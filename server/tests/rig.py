@@ -1,0 +1,386 @@
+"""A rig for tests of the whole server: it runs the real program, with hosts and workers scripted in this file.
+
+The host is this file run as a program with the pipe's descriptor. It sends the fragment that the test wrote to a
+file, and forks a worker per FORK, as a real host does. What the worker does is decided by the step's name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from blake3 import blake3
+
+from instep_proto.v1 import (
+    control_service_pb2,
+    control_service_pb2_grpc,
+    graph_pb2,
+    host_pb2,
+    log_service_pb2,
+    log_service_pb2_grpc,
+    meta_service_pb2_grpc,
+    run_pb2,
+    source_pb2,
+    store_service_pb2_grpc,
+    value_pb2,
+    worker_service_pb2,
+    worker_service_pb2_grpc,
+)
+
+OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
+
+
+def value(text: str) -> bytes:
+    """A manifest; what it says is in its producer, which is all that these tests need."""
+    return value_pb2.Manifest(
+        format=1, nodes=[value_pb2.Node(null=value_pb2.Null())], portable=True, producer=text
+    ).SerializeToString(deterministic=True)
+
+
+def text_of(manifest: bytes) -> str:
+    """What `value` put in."""
+    return value_pb2.Manifest.FromString(manifest).producer
+
+
+def hash_of(data: bytes) -> str:
+    return f"b3:{blake3(data).hexdigest()}"
+
+
+@dataclass
+class StepDef:
+    """A step in short."""
+
+    name: str
+    targets: Sequence[str] = ()
+    foreach: str = ""
+    join: bool = False
+    script: dict[str, object] = field(default_factory=dict)
+    isolation: int = graph_pb2.ISOLATION_FORK
+
+
+def fragment(file: Path, steps: Sequence[StepDef], **more: object) -> graph_pb2.FlowFragment:
+    """The fragment of a flow `Demo` with these steps."""
+
+    def transition(step: StepDef) -> graph_pb2.Transition:
+        if step.foreach:
+            kind = graph_pb2.TRANSITION_KIND_FOREACH
+        elif len(step.targets) > 1:
+            kind = graph_pb2.TRANSITION_KIND_SPLIT
+        elif step.targets:
+            kind = graph_pb2.TRANSITION_KIND_LINEAR
+        else:
+            kind = graph_pb2.TRANSITION_KIND_END
+        return graph_pb2.Transition(kind=kind, targets=step.targets, foreach=step.foreach)
+
+    return graph_pb2.FlowFragment(
+        flow="Demo",
+        language="python",
+        location=source_pb2.SourceLocation(file=str(file), line=1),
+        steps=[
+            graph_pb2.StepSpec(
+                name=step.name,
+                location=source_pb2.SourceLocation(file=str(file), line=1),
+                entry_point=graph_pb2.EntryPoint(language="python", file=str(file)),
+                transition=transition(step),
+                takes_inputs=step.join,
+                isolation=step.isolation,
+            )
+            for step in steps
+        ],
+        **more,
+    )
+
+
+class Rig:
+    """A running server, with clients."""
+
+    def __init__(self, home: Path, flow: Path | None = None) -> None:
+        self.home = home
+        self.flow = flow
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "instep_server", "--home", str(home), "--control-fd", str(theirs.fileno())]
+        fds = [theirs.fileno()]
+        self.host: subprocess.Popen[bytes] | None = None
+        if flow is not None:
+            mine, its = socket.socketpair()
+            self.host = subprocess.Popen(
+                [sys.executable, __file__, str(its.fileno()), str(flow)], pass_fds=(its.fileno(),)
+            )
+            its.close()
+            command += ["--host-fd", str(mine.fileno())]
+            fds.append(mine.fileno())
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(command, pass_fds=fds, start_new_session=True)
+        theirs.close()
+        if flow is not None:
+            mine.close()
+        self.control = ours
+        block = b""
+        while not block.endswith(b"\n\n"):
+            piece = ours.recv(4096)
+            assert piece, block
+            block += piece
+        self.listening = time.perf_counter()
+        self.target, token = block.decode().split("\n")[:2]
+        self.metadata = (("authorization", f"Bearer {token}"),)
+        self.channel = grpc.insecure_channel(self.target, options=OPTIONS)
+        self.stub = control_service_pb2_grpc.ControlServiceStub(self.channel)
+        self.log_stub = log_service_pb2_grpc.LogServiceStub(self.channel)
+        self.store_stub = store_service_pb2_grpc.StoreServiceStub(self.channel)
+        self.meta_stub = meta_service_pb2_grpc.MetaServiceStub(self.channel)
+
+    def call(self, rpc: str, /, **fields: object):  # noqa: ANN201
+        request = getattr(control_service_pb2, f"{rpc}Request")(**fields)
+        return getattr(self.stub, rpc)(request, metadata=self.metadata, timeout=30)
+
+    def load(self):  # noqa: ANN201
+        return self.call("LoadFlow", file=str(self.flow), language="python")
+
+    def submit(self, request_id: str = "r1", **fields: object) -> run_pb2.Run:
+        load_id = fields.pop("load_id", None) or self.load().load_id
+        fields = {"working_directory": str(self.home.parent), "user": "ada", **fields}
+        return self.call("SubmitRun", client_request_id=request_id, load_id=load_id, **fields).run
+
+    def watch(self, run: run_pb2.Run, cursor: int = 0, *, logs: bool = False):  # noqa: ANN201
+        request = control_service_pb2.WatchRunRequest(
+            flow=run.flow, run_id=run.run_id, cursor=cursor, logs=logs
+        )
+        return list(self.stub.WatchRun(request, metadata=self.metadata, timeout=60))
+
+    def finish(self, run: run_pb2.Run) -> run_pb2.Run:
+        """Waits for the end of a run."""
+        self.watch(run)
+        return self.call("GetRun", flow=run.flow, run_id=run.run_id).run
+
+    def tasks(self, run: run_pb2.Run, step: str = "") -> list[run_pb2.TaskRecord]:
+        return list(self.call("ListTasks", flow=run.flow, run_id=run.run_id, step=step).tasks)
+
+    def artifacts(self, run: run_pb2.Run, task_id: str) -> dict[str, str]:
+        """Texts of all artifacts that a task left behind."""
+        listed = self.call("ListArtifacts", flow=run.flow, run_id=run.run_id, task_id=task_id).artifacts
+        return {
+            one.name: text_of(
+                self.call("GetArtifact", flow=run.flow, run_id=run.run_id, task_id=task_id, name=one.name).manifest
+            )
+            for one in listed
+        }
+
+    def log(self, run: run_pb2.Run, task_id: str, stream: int, *, follow: bool = False) -> str:
+        request = log_service_pb2.TailLogsRequest(
+            flow=run.flow, run_id=run.run_id, task_id=task_id, stream=stream, follow=follow
+        )
+        pieces = self.log_stub.TailLogs(request, metadata=self.metadata, timeout=30)
+        return b"".join(piece.data for piece in pieces).decode()
+
+    def stop(self) -> int:
+        """Closes the control pipe, as a parent that ends does, and waits for the server."""
+        self.channel.close()
+        self.control.close()
+        code = self.process.wait(30)
+        if self.host is not None:
+            self.host.wait(10)
+        return code
+
+
+@contextmanager
+def running(home: Path, steps: Sequence[StepDef] | None = None, **more: object) -> Iterator[Rig]:
+    """Runs a server, with a host of a flow with these steps."""
+    flow = None
+    if steps is not None:
+        flow = Path(os.path.realpath(home.parent)) / "demo.py"
+        flow.write_text("# The flow of a test.\n")
+        flow.with_suffix(".fragment").write_bytes(fragment(flow, steps, **more).SerializeToString())
+        flow.with_suffix(".json").write_text(json.dumps({step.name: step.script for step in steps}))
+    rig = Rig(home, flow)
+    try:
+        yield rig
+    finally:
+        rig.stop()
+
+
+# What follows runs in the process of the host, and in its forks.
+
+
+def _host(pipe: socket.socket, flow: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loaded = host_pb2.HostLoaded(
+        language="python", file=str(flow), pid=os.getpid(), runtime="3.11", can_fork=True
+    )
+    loaded.fragment.ParseFromString(flow.with_suffix(".fragment").read_bytes())
+    scripts = json.loads(flow.with_suffix(".json").read_text())
+    _write(pipe, host_pb2.HostEvent(loaded=loaded))
+    signal.set_wakeup_fd(-1)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.signal(signal.SIGCHLD, lambda *_: os.write(write_end, b"x"))
+    workers: dict[int, str] = {}
+    import select
+
+    buffer = b""
+    while True:
+        ready, _, _ = select.select([pipe, read_end], [], [])
+        if read_end in ready:
+            os.read(read_end, 4096)
+            while workers:
+                try:
+                    pid, status, usage = os.wait4(-1, os.WNOHANG)
+                except ChildProcessError:
+                    break
+                if pid == 0:
+                    break
+                exited = host_pb2.WorkerExited(worker_id=workers.pop(pid), max_rss_bytes=usage.ru_maxrss * 1024)
+                if os.WIFSIGNALED(status):
+                    exited.signal = os.WTERMSIG(status)
+                else:
+                    exited.exit_code = os.WEXITSTATUS(status)
+                _write(pipe, host_pb2.HostEvent(exited=exited))
+        if pipe in ready:
+            data = pipe.recv(65536)
+            if not data:
+                for pid in workers:
+                    os.killpg(pid, signal.SIGKILL)
+                os._exit(0)
+            buffer += data
+            while len(buffer) >= 4 and len(buffer) >= 4 + struct.unpack("<I", buffer[:4])[0]:
+                length = struct.unpack("<I", buffer[:4])[0]
+                command = host_pb2.HostCommand.FromString(buffer[4 : 4 + length])
+                buffer = buffer[4 + length :]
+                if command.HasField("fork"):
+                    pid = os.fork()
+                    if pid == 0:
+                        os.setpgid(0, 0)
+                        pipe.close()
+                        _worker(command.fork, scripts)
+                    workers[pid] = command.fork.worker_id
+                    forked = host_pb2.WorkerForked(worker_id=command.fork.worker_id, pid=pid)
+                    _write(pipe, host_pb2.HostEvent(forked=forked))
+                else:
+                    for pid, worker_id in workers.items():
+                        if worker_id == command.signal.worker_id:
+                            try:
+                                os.killpg(pid, command.signal.signal)
+                            except ProcessLookupError:
+                                os.kill(pid, command.signal.signal)
+
+
+def _write(pipe: socket.socket, message: host_pb2.HostEvent) -> None:
+    data = message.SerializeToString()
+    pipe.sendall(struct.pack("<I", len(data)) + data)
+
+
+def _worker(fork: host_pb2.ForkWorker, scripts: dict[str, dict[str, object]]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number, file in ((1, fork.stdout_file), (2, fork.stderr_file)):
+        fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(fd, number)
+    os.chdir(fork.working_directory)
+    bootstrap = fork.bootstrap
+    channel = grpc.insecure_channel(bootstrap.endpoint, options=OPTIONS)
+    stub = worker_service_pb2_grpc.WorkerServiceStub(channel)
+    registered = stub.RegisterWorker(
+        worker_service_pb2.RegisterWorkerRequest(
+            worker_id=bootstrap.worker_id,
+            version_min=1,
+            version_max=1,
+            language="python",
+            sdk="rig 0",
+            host="here",
+            pid=os.getpid(),
+            store_probe=Path(bootstrap.store_probe_file).read_bytes(),
+            lease=worker_service_pb2.LeaseTaskRequest(request_id="1", wait_ms=1000),
+        ),
+        metadata=(("authorization", f"Bearer {bootstrap.token.hex()}"),),
+        timeout=20,
+    )
+    metadata = (("authorization", f"Bearer {registered.session_token.hex()}"),)
+    answer = registered.lease
+    count = 0
+    while answer.WhichOneof("answer") == "task":
+        count += 1
+        request = worker_service_pb2.CompleteTaskRequest(
+            lease_token=answer.task.lease.lease_token, completion_id=f"c{count}"
+        )
+        _run(answer.task, scripts[answer.task.step], request, stub, metadata)
+        request.stdout_end = os.stat(fork.stdout_file).st_size
+        request.stderr_end = os.stat(fork.stderr_file).st_size
+        if bootstrap.reuse:
+            request.want_next.request_id = str(count)
+        done = stub.CompleteTask(request, metadata=metadata, timeout=20)
+        if not bootstrap.reuse:
+            break
+        os.truncate(fork.stdout_file, 0)
+        os.truncate(fork.stderr_file, 0)
+        answer = done.next
+    os._exit(0)
+
+
+def _run(task, script, request, stub, metadata) -> None:  # noqa: ANN001
+    """Does what the script of a step says, and fills in the report."""
+    if "print" in script:
+        os.write(1, f"{script['print']}\n".encode())
+    if "warn" in script:
+        os.write(2, f"{script['warn']}\n".encode())
+    if "heartbeat" in script:
+        stub.Heartbeat(
+            worker_service_pb2.HeartbeatRequest(lease_token=task.lease.lease_token, seq=1), metadata=metadata
+        )
+    if "sleep" in script:
+        time.sleep(float(script["sleep"]))
+    if "exit" in script:
+        os._exit(int(script["exit"]))
+    if "kill" in script:
+        os.kill(os.getpid(), int(script["kill"]))
+        time.sleep(10)
+    if "fail" in script:
+        request.failure.kind = 1
+        request.failure.message = str(script["fail"])
+        return
+    joins = list(task.joins)
+    while task.HasField("joins_next") and len(joins) <= task.joins_next:
+        page = stub.ListJoinInputs(
+            worker_service_pb2.ListJoinInputsRequest(lease_token=task.lease.lease_token, position=len(joins)),
+            metadata=metadata,
+        )
+        joins += page.joins
+        if not page.HasField("joins_next"):
+            break
+    outputs = dict(script.get("set", {}))
+    if "trace" in script:
+        # What the task sees: the items of its foreach levels, or in a join those of its inputs.
+        items = [f"{frame.index}/{frame.count}" for frame in task.foreach]
+        seen = {entry.name: text_of(entry.manifest) for entry in task.inputs if entry.kind == 1}
+        if joins:
+            parts = [
+                next((text_of(entry.manifest) for entry in join.artifacts if entry.name == "trace"), "?")
+                for join in joins
+            ]
+            outputs["trace"] = f"{task.step}[{' '.join(parts)}]"
+        else:
+            outputs["trace"] = f"{seen.get('trace', '')}>{task.step}({' '.join(items)})"
+    for name, text in outputs.items():
+        manifest = value(str(text))
+        output = request.success.outputs.add(name=name, manifest=manifest, portable=True, summary=str(text)[:20])
+        output.artifact.hash = hash_of(manifest)
+        output.artifact.size = len(manifest)
+    if "count" in script:
+        request.success.foreach_count = int(script["count"])
+    request.success.SetInParent()
+    for name in script.get("forward", ()):
+        entry = next(entry for join in joins for entry in join.artifacts if entry.name == name)
+        request.success.forwarded.add(name=name, artifact=entry.artifact)
+
+
+if __name__ == "__main__":
+    _host(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2]))

@@ -1,0 +1,120 @@
+"""Messages of the protocol become the core's types, and these become messages again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from graph_builder import MAIN, constant, parameter, source, step, transition
+from instep_proto.v1 import graph_pb2, host_pb2, source_pb2
+from instep_server import _convert
+from instep_server.core.graph import assemble
+from instep_server.core.graph_types import (
+    Isolation,
+    Location,
+    ParameterSpec,
+    ParameterType,
+    Problem,
+    StepSpec,
+    Transition,
+    TransitionKind,
+)
+
+PROBLEM = Problem(
+    code="target-unknown",
+    message="Step 'a' leads to 'b', which is no step.",
+    hint="Did you mean 'c'?",
+    step="a",
+    locations=(Location(MAIN, 3),),
+)
+
+
+@pytest.mark.parametrize("isolation", [None, *Isolation])
+@pytest.mark.parametrize("text", ["", "a", "a b", "*a", "?a b"])
+def test_step_survives_a_round_trip(text: str, isolation: Isolation | None) -> None:
+    spec = step("fit", doc="Fits.", isolation=isolation, is_start=True, takes_inputs=True)
+    spec = replace(spec, transition=replace(transition(text), location=Location(MAIN, 8)))
+    assert _convert.step_from_proto(_convert.step_to_proto(spec, isolation=isolation)) == spec
+
+
+@pytest.mark.parametrize("kind", ParameterType)
+def test_parameter_survives_a_round_trip(kind: ParameterType) -> None:
+    spec = ParameterSpec(
+        name="n-folds",
+        variable="folds",
+        type=kind,
+        default=b"m",
+        required=True,
+        help="Folds.",
+        separator=",",
+        hide_default=True,
+        location=Location(MAIN, 2),
+    )
+    assert _convert.parameter_from_proto(_convert.parameter_to_proto(spec)) == spec
+
+
+def test_parameter_without_default_differs_from_an_empty_one() -> None:
+    spec = parameter("folds")
+    assert not _convert.parameter_to_proto(spec).HasField("default")
+    assert _convert.parameter_to_proto(replace(spec, default=b"")).HasField("default")
+
+
+def test_problem_survives_a_round_trip() -> None:
+    assert _convert.problem_from_proto(_convert.problem_to_proto(PROBLEM)) == PROBLEM
+
+
+def test_unset_transition_is_unknown() -> None:
+    assert _convert.transition_from_proto(graph_pb2.Transition()) == Transition(kind=TransitionKind.UNKNOWN)
+    assert _convert.transition_to_proto(Transition(kind=TransitionKind.UNKNOWN)) == graph_pb2.Transition()
+
+
+def test_source_of_a_loaded_file() -> None:
+    place = source_pb2.SourceLocation(file="/flows/a.R", line=1)
+    fragment = graph_pb2.FlowFragment(
+        flow="Pricing",
+        language="r",
+        location=place,
+        doc="Prices.",
+        includes=[graph_pb2.Include(file=MAIN, location=place)],
+        steps=[graph_pb2.StepSpec(name="fit", location=place)],
+        parameters=[graph_pb2.ParameterSpec(name="folds", variable="folds", location=place)],
+        constants=[graph_pb2.ConstantSpec(name="unit", manifest=b"m", location=place)],
+        isolation=graph_pb2.ISOLATION_SPAWN,
+        problems=[_convert.problem_to_proto(PROBLEM)],
+    )
+    message = host_pb2.HostLoaded(
+        language="r", file="/flows/a.R", fragment=fragment, functions=["fit", "load"]
+    )
+    source = _convert.source_from_proto(message, digest="b3:00")
+    assert (source.language, source.file, source.digest) == ("r", "/flows/a.R", "b3:00")
+    assert source.functions == {"fit", "load"}
+    assert source.problem is None
+    assert source.fragment is not None
+    assert source.fragment.isolation is Isolation.SPAWN
+    assert source.fragment.problems == (PROBLEM,)
+    assert [one.name for one in source.fragment.steps] == ["fit"]
+    assert source.fragment.includes[0].location == Location("/flows/a.R", 1)
+
+
+def test_source_of_a_file_that_cannot_be_loaded() -> None:
+    message = host_pb2.HostLoaded(language="r", file="/a.R", problem=_convert.problem_to_proto(PROBLEM))
+    source = _convert.source_from_proto(message, digest="")
+    assert source.fragment is None
+    assert source.problem == PROBLEM
+
+
+def test_graph_becomes_a_message() -> None:
+    flow: list[StepSpec] = [step("start", "end", isolation=Isolation.REUSE), step("end")]
+    main = source(flow, doc="Prices.", parameters=(parameter("folds"),), constants=(constant("unit"),))
+    graph = assemble(main, ()).graph
+    assert graph is not None
+    message = _convert.graph_to_proto(graph)
+    assert [one.name for one in message.steps] == ["start", "end"]
+    assert [one.isolation for one in message.steps] == [
+        graph_pb2.ISOLATION_REUSE,
+        graph_pb2.ISOLATION_FORK,
+    ]
+    assert (message.flow, message.doc, message.start, message.end) == ("Pricing", "Prices.", "start", "end")
+    assert [one.name for one in message.parameters] == ["folds"]
+    assert [one.name for one in message.constants] == ["unit"]
+    assert [(one.language, one.file, one.digest) for one in message.files] == [("python", MAIN, "b3:00")]

@@ -1,0 +1,170 @@
+"""The client in both languages, over runs of both."""
+
+from __future__ import annotations
+
+import pytest
+from project import Project
+
+PYTHON = """
+    from instep import FlowSpec, step
+
+    class Client(FlowSpec):
+        include = ["client.R"]
+
+        @step
+        def start(self):
+            print("hello from Python")
+            self.x = 1
+            self.items = ["a", "b"]
+            self.next("work", foreach="items")
+
+        @step
+        def end(self):
+            self.x = 2
+
+    if __name__ == "__main__":
+        Client()
+"""
+
+R = """
+    library(instep)
+
+    work <- function(self) {
+      cat("hello from R\\n")
+      self$letter <- self$input
+      self$table <- data.frame(n = 1:2, word = c("p", "q"))
+    }
+
+    flow("Client", include = "client.py") |>
+      step("work", work, next_step = "join") |>
+      step("join", \\(self, inputs) {
+        self$letters <- unlist(gather_inputs(inputs, "letter"))
+        self$table <- inputs[[1]]$table
+      }, next_step = "end") |>
+      run()
+"""
+
+
+@pytest.fixture
+def ran(project: Project) -> Project:
+    """A project in which the flow Client ran twice."""
+    project.write("client.py", PYTHON)
+    project.write("client.R", R)
+    project.call("client.py", "run")
+    project.call("client.R", "run")
+    return project
+
+
+def test_python_walks_from_flow_to_artifact(ran: Project) -> None:
+    ran.write(
+        "walk.py",
+        """
+        from instep import DataArtifact, Flow, Run, Step, Task
+
+        flow = Flow("Client")
+        runs = list(flow)
+        assert len(runs) == 2 and runs[0].id > runs[1].id
+        run = flow.latest_run
+        assert run == runs[0] and run == flow.latest_successful_run
+        assert run.finished and run.successful and run.finished_at >= run.created_at
+        assert [step.id for step in run] == ["end", "join", "work", "start"], [step.id for step in run]
+        assert run.data.x == 2 and run.end_task.pathspec == run["end"].task.pathspec
+        assert list(run.data.letters) == ["a", "b"]
+        assert run.data.table.word.tolist() == ["p", "q"]
+        work = list(run["work"])
+        assert sorted(task.index for task in work) == [0, 1]
+        assert all(task.stdout.strip() == "hello from R" for task in work)
+        start = run["start"].task
+        assert start.stdout == "hello from Python\\n" and start.index is None
+        assert sorted(task.data.letter for task in work) == ["a", "b"]
+        assert {task.pathspec for task in start.child_tasks} == {task.pathspec for task in work}
+        assert Task(start.pathspec).data.x == 1 and Run(run.pathspec) == run and Step(run["work"].pathspec)
+        assert start["x"].data == 1 and start["x"].sha == DataArtifact(start["x"].pathspec).sha
+        assert "x" in start.data and "nothing" not in start.data
+        for wrong, error in [(lambda: start["nothing"], KeyError), (lambda: start.data.nothing, AttributeError)]:
+            try:
+                wrong()
+            except error as caught:
+                assert "nothing" in str(caught)
+            else:
+                raise AssertionError(error)
+        print("walked")
+        """,
+    )
+    assert ran.call("walk.py").stdout == "walked\n"
+
+
+def test_r_walks_from_flow_to_artifact(ran: Project) -> None:
+    shown = ran.r(
+        """
+        flow <- flow_client("Client")
+        stopifnot(length(flow$runs) == 2)
+        run <- flow$latest_run
+        stopifnot(run$successful, run$finished, identical(run$data$x, 2L))
+        stopifnot(identical(run$data$letters, c("a", "b")), is.data.frame(run$data$table))
+        step <- run[["work"]]
+        stopifnot(length(step$tasks) == 2)
+        letters <- vapply(step$tasks, \\(task) task$data$letter, "")
+        stopifnot(setequal(letters, c("a", "b")))
+        start <- run[["start"]]$task
+        stopifnot(start$stdout == "hello from Python\\n", identical(start$data$x, 1L))
+        failed <- tryCatch(start$data$nothing, error = conditionMessage)
+        stopifnot(grepl("nothing", failed))
+        cat("walked")
+        """
+    )
+    assert shown == "walked"
+
+
+def test_what_does_not_exist_is_an_error_that_names_it(ran: Project) -> None:
+    ran.write(
+        "missing.py",
+        """
+        from instep import Flow, Run
+
+        for name in ("Flow('Nothing')", "Run('Client/1')", "Run('Client')", "Flow('Client')['1']"):
+            try:
+                eval(name)
+            except Exception as error:
+                print(type(error).__name__, error)
+            else:
+                print("no error for", name)
+        """,
+    )
+    text = ran.call("missing.py").text
+    assert "no error" not in text
+    assert "Nothing" in text
+    assert "Pathspec" in text
+    shown = ran.r(
+        """
+        caught <- tryCatch(flow_client("Nothing"), error = identity)
+        cat(class(caught)[1:2], conditionMessage(caught))
+        """
+    )
+    assert "instep_error" in shown
+    assert "Nothing" in shown
+
+
+def test_run_is_visible_to_its_own_tasks(project: Project) -> None:
+    project.write(
+        "own.py",
+        """
+        from instep import Flow, FlowSpec, current, step
+
+        class Own(FlowSpec):
+            @step
+            def start(self):
+                self.mark = 7
+                self.next(self.end)
+
+            @step
+            def end(self):
+                run = Flow("Own")[current.run_id]
+                self.seen = [run.finished, run["start"].task.data.mark]
+
+        if __name__ == "__main__":
+            Own()
+        """,
+    )
+    project.call("own.py", "run")
+    assert project.read("Flow('Own').latest_run.data.seen") == [False, 7]

@@ -1,0 +1,174 @@
+"""The command line: the same commands, messages and exit codes for both languages, and the program `instep`."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from project import Done, Project
+
+PYTHON = '''
+    import sys
+    from instep import FlowSpec, Parameter, step
+
+    class Small(FlowSpec):
+        """Shows what the command line does."""
+
+        size = Parameter("size", default=3, help="How many.")
+
+        @step
+        def start(self):
+            """Makes numbers."""
+            self.numbers = list(range(self.size))
+            self._hidden = "secret"
+            print("to stdout")
+            print("to stderr", file=sys.stderr)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            """Sums them."""
+            self.total = sum(self.numbers)
+
+    if __name__ == "__main__":
+        Small()
+'''
+
+R = """
+    library(instep)
+
+    flow("Small", doc = "Shows what the command line does.") |>
+      parameter("size", default = 3L, help = "How many.") |>
+      step("start", \\(self) {
+        self$numbers <- seq_len(self$size) - 1L
+        self$`_hidden` <- "secret"
+        cat("to stdout\\n")
+        message("to stderr")
+      }, next_step = "end") |>
+      step("end", \\(self) self$total <- sum(self$numbers)) |>
+      run()
+"""
+
+FILES = ["small.py", "small.R"]
+
+
+@pytest.fixture(params=FILES)
+def file(project: Project, request: pytest.FixtureRequest) -> str:
+    """A flow file, in either language."""
+    project.write("small.py", PYTHON)
+    project.write("small.R", R)
+    return str(request.param)
+
+
+def instep(project: Project, *words: str, expect: int = 0) -> Done:
+    return project.call(sys.executable, "-m", "instep", *words, expect=expect)
+
+
+def test_no_command_checks_the_graph_and_tells_what_can_be_done(project: Project, file: str) -> None:
+    done = project.call(file)
+    for word in ("run", "show", "check", "dump", "logs", "help"):
+        assert word in done.text
+
+
+def test_help_lists_commands_and_parameters(project: Project, file: str) -> None:
+    assert "run" in project.call(file, "help").text
+    text = project.call(file, "run", "--help").text
+    assert "--size" in text
+    assert "How many." in text
+
+
+def test_show_prints_steps_with_documentation_and_targets(project: Project, file: str) -> None:
+    text = project.call(file, "show").text
+    assert "Shows what the command line does." in text
+    assert text.index("start") < text.index("end")
+    if file.endswith(".py"):
+        assert "Makes numbers." in text
+
+
+def test_check_passes_a_good_graph(project: Project, file: str) -> None:
+    assert project.call(file, "check").text
+
+
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        (["rnu"], "run"),
+        (["run", "--sise", "4"], "--size"),
+    ],
+)
+def test_unknown_command_or_option_is_refused_with_a_suggestion(
+    project: Project, file: str, words: list[str], suggestion: str
+) -> None:
+    done = project.call(file, *words, expect=2)
+    assert suggestion in done.stderr
+    assert words[-1 if len(words) == 1 else 1] in done.stderr
+
+
+def test_value_that_does_not_convert_is_a_usage_error(project: Project, file: str) -> None:
+    done = project.call(file, "run", "--size", "many", expect=2)
+    assert "size" in done.stderr
+    assert "many" in done.stderr
+
+
+def test_run_writes_plain_lines_and_the_run_id(project: Project, file: str) -> None:
+    done = project.call(file, "run", "--size", "5", "--run-id-file", "id.txt", "--tag", "nightly")
+    run_id = (project.folder / "id.txt").read_text()
+    assert run_id == project.read("Flow('Small').latest_run.id")
+    assert run_id in done.text
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "to stdout" in done.text
+    assert project.read("int(Flow('Small').latest_run.data.total)") == 10
+    assert "nightly" in project.read("list(Flow('Small').latest_run.user_tags)")
+
+
+def test_quiet_run_prints_no_progress(project: Project, file: str) -> None:
+    done = project.call(file, "--quiet", "run")
+    assert done.stdout == ""
+
+
+def test_logs_prints_what_tasks_wrote(project: Project, file: str) -> None:
+    project.call(file, "run", "--run-id-file", "id.txt")
+    run_id = (project.folder / "id.txt").read_text()
+    assert project.call(file, "--quiet", "logs", f"{run_id}/start", "--stdout").stdout.strip() == "to stdout"
+    assert project.call(file, "--quiet", "logs", f"{run_id}/start", "--stderr").stdout.strip() == "to stderr"
+    assert "nowhere" in project.call(file, "logs", f"{run_id}/nowhere", expect=1).text
+
+
+def test_dump_prints_artifacts_and_hides_private_ones(project: Project, file: str) -> None:
+    project.call(file, "run", "--run-id-file", "id.txt")
+    run_id = (project.folder / "id.txt").read_text()
+    text = project.call(file, "dump", f"{run_id}/start").text
+    assert "numbers" in text
+    assert "_hidden" not in text
+    assert "_hidden" in project.call(file, "dump", f"{run_id}/start", "--private").text
+    only = project.call(file, "dump", f"{run_id}/end", "--include", "total").text
+    assert "total" in only
+    assert "numbers" not in only
+    project.call(file, "dump", "a/b/c/d/e/f", expect=1)
+
+
+def test_program_instep_needs_no_flow_file(project: Project, file: str) -> None:
+    project.call(file, "run", "--run-id-file", "id.txt")
+    run_id = (project.folder / "id.txt").read_text()
+    assert run_id in instep(project, "runs").text
+    shown = instep(project, "show", f"Small/{run_id}").text
+    assert "start" in shown
+    assert "end" in shown
+    assert "to stdout" in instep(project, "logs", f"Small/{run_id}/start").text
+    assert "total" in instep(project, "dump", f"Small/{run_id}/end").text
+    assert "unknown" in instep(project, "show", "Small/unknown", expect=1).text
+    assert "runs" in instep(project, "runz", expect=2).stderr
+
+
+def test_client_without_a_store_says_where_it_looked(project: Project) -> None:
+    done = instep(project, "runs", expect=1)
+    assert "INSTEP_HOME" in done.text
+    assert "Traceback" not in done.text
+
+
+def test_importing_a_flow_file_runs_nothing(project: Project, file: str) -> None:
+    if file.endswith(".R"):
+        pytest.skip("An R script is run, not imported.")
+    done = project.call(sys.executable, "-c", "import small; print(small.Small.__name__)")
+    assert done.stdout == "Small\n"
+    assert not (project.folder / ".instep").exists()

@@ -1,0 +1,53 @@
+"""Every example runs with the command in its header, and prints what its header says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from project import Project
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def header(path: Path) -> tuple[list[str], list[str]]:
+    """Reads from an example its first command, without the interpreter, and the lines it promises to print."""
+    lines = [re.sub(r"^# ?", "", line) for line in path.read_text(encoding="utf-8").splitlines()]
+    command = next(line.split()[2:] for line in lines if line.startswith("Run:"))
+    after = lines[lines.index("Prints:") + 1 :]
+    promised = []
+    for line in after:
+        if not line.startswith("    "):
+            break
+        promised.append(line.strip())
+    return command, promised
+
+
+SMALL = sorted(
+    p for p in EXAMPLES.rglob("*.[pR]*") if "\nPrints:" in p.read_text().replace("# Prints:", "Prints:")
+)
+
+
+def test_every_small_example_is_found() -> None:
+    assert {path.parent.name for path in SMALL} == {
+        "hello",
+        "branch",
+        "foreach",
+        "parameters",
+        "mixed",
+        "references",
+    }
+    assert len(SMALL) == 12
+
+
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.name)
+def test_example_prints_what_its_header_says(project: Project, path: Path) -> None:
+    shutil.copytree(path.parent, project.folder / path.parent.name, ignore=shutil.ignore_patterns(".instep"))
+    words, promised = header(path)
+    assert words[0] == f"examples/{path.parent.name}/{path.name}:"[:-1]
+    done = project.call(f"{path.parent.name}/{path.name}", *words[1:])
+    assert promised
+    for line in promised:
+        assert line in done.text

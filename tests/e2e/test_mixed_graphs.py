@@ -1,0 +1,147 @@
+"""One graph over files of both languages: it runs from either file, and a bad one is refused before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+from project import Project
+
+PYTHON = """
+    from instep import FlowSpec, step
+
+    class Mixed(FlowSpec):
+        include = ["mixed.R"]
+
+        @step
+        def start(self):
+            self.number = 20
+            self.next("twice", "thrice")
+
+        @step
+        def thrice(self):
+            self.result = 3 * self.number
+            self.next("join")
+
+        @step
+        def end(self):
+            self.final = [int(value) for value in self.sums]
+"""
+
+MAIN = """
+    if __name__ == "__main__":
+        Mixed()
+"""
+
+R = """
+    library(instep)
+
+    flow("Mixed"{include}) |>
+      step("twice", \\(self) self$result <- 2L * self$number, next_step = "join") |>
+      step("join", \\(self, inputs) self$xs <- c(inputs$twice$result, inputs$thrice$result), next_step = "spread") |>
+      step("spread", next_step = "each", foreach = "xs") |>
+      step("each", \\(self) self$plus <- self$input + self$index, next_step = "gather") |>
+      step("gather", \\(self, inputs) self$sums <- unlist(gather_inputs(inputs, "plus")), next_step = "end") |>
+      run()
+"""
+
+SUMS = "Flow('Mixed').latest_run.data.final"
+
+
+def write_both(project: Project, *, r_includes: bool = True) -> None:
+    project.write("mixed.py", PYTHON + MAIN)
+    project.write("mixed.R", R.replace("{include}", ', include = "mixed.py"' if r_includes else ""))
+
+
+def test_same_graph_runs_from_either_file(project: Project) -> None:
+    write_both(project)
+    shown = [project.call(file, "show").stdout for file in ("mixed.py", "mixed.R")]
+    assert shown[0] == shown[1]
+    for step in ("start", "twice", "thrice", "join", "spread", "each", "gather", "end"):
+        assert step in shown[0]
+    for file in ("mixed.py", "mixed.R"):
+        project.call(file, "run")
+        assert project.read(SUMS) == [40, 61]
+    assert project.read("len(list(Flow('Mixed')))") == 2
+
+
+def test_functions_of_the_other_language_are_steps(project: Project) -> None:
+    project.write("models.R", "fit <- function(self) self$fitted <- self$x * 2\n")
+    project.write(
+        "prep.py", "def prep(self):\n    self.x = 21\n\ndef total(self, inputs):\n    self.n = len(inputs)\n"
+    )
+    project.write(
+        "refs.py",
+        """
+        from instep import FlowSpec, py_function, r_function, step
+
+        class Refs(FlowSpec):
+            start = step(py_function("prep.py", "prep"), next="fit")
+            fit = step(r_function("models.R", "fit"), next="end")
+
+            @step
+            def end(self):
+                self.result = int(self.fitted)
+
+        if __name__ == "__main__":
+            Refs()
+        """,
+    )
+    project.write(
+        "refs.R",
+        """
+        library(instep)
+        flow("RefsR") |>
+          step("start", py_function("prep.py", "prep"), next_step = "split") |>
+          step("split", \\(self) self$items <- 1:3, next_step = "each", foreach = "items") |>
+          step("each", r_function("models.R", "fit"), next_step = "join") |>
+          step("join", py_function("prep.py", "total", join_step = TRUE), next_step = "end") |>
+          step("end") |>
+          run()
+        """,
+    )
+    project.call("refs.py", "run")
+    assert project.read("Flow('Refs').latest_run.data.result") == 42
+    project.call("refs.R", "run")
+    assert project.read("Flow('RefsR').latest_run.data.n") == 3
+
+
+@pytest.mark.parametrize("file", ["mixed.py", "mixed.R"])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('step("twice"', 'step("thrice"'), ["thrice", "mixed.py", "mixed.R"]),
+        (('next_step = "spread"', 'next_step = "nowhere"'), ["nowhere", "join", "mixed.R"]),
+        (("library(instep)", "library(instep)\nstop('broken on purpose')"), ["mixed.R", "broken on purpose"]),
+    ],
+    ids=["a step defined twice", "a target defined nowhere", "a file that does not load"],
+)
+def test_bad_graph_is_refused_before_anything_runs(
+    project: Project, file: str, change: tuple[str, str], words: list[str]
+) -> None:
+    if file == "mixed.R" and "stop(" in change[1]:
+        pytest.skip("A script that stops at once is R's own error, not the graph's.")
+    write_both(project)
+    path = project.folder / "mixed.R"
+    path.write_text(path.read_text().replace(*change))
+    for command in ("check", "run"):
+        done = project.call(file, command, expect=1)
+        for word in words:
+            assert word in done.text
+    assert "Traceback" not in done.stderr
+    assert not any((project.folder / ".instep" / "logs").glob("Mixed/*"))
+
+
+def test_refusal_names_file_and_line(project: Project) -> None:
+    write_both(project)
+    path = project.folder / "mixed.py"
+    path.write_text(path.read_text().replace('self.next("join")', 'self.next("nowhere")'))
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "nowhere" in text)
+    for file in ("mixed.py", "mixed.R"):
+        text = project.call(file, "check", expect=1).text
+        assert "nowhere" in text
+        assert f"mixed.py:{line}" in text
+
+
+def test_include_that_does_not_exist_is_named(project: Project) -> None:
+    write_both(project)
+    (project.folder / "mixed.R").unlink()
+    assert "mixed.R" in project.call("mixed.py", "check", expect=1).text
