@@ -17,7 +17,7 @@ lint: setup ## Checks format, style and the contract.
 	@scripts/lint.sh
 
 types: setup ## Checks Python types.
-	@.venv/bin/mypy python server scripts benchmarks tests
+	@scripts/types.sh
 
 docs: setup ## Writes the R package's NAMESPACE and man/ from its comments.
 	@scripts/document.sh

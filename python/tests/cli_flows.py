@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -107,6 +107,40 @@ if __name__ == "__main__":
     Slow()
 """
 
+STUBBORN = """
+import os
+import signal
+import time
+
+from instep import FlowSpec, step
+
+
+class Stubborn(FlowSpec):
+    @step
+    def start(self):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        open(os.environ["SLOW_FLAG"], "w").close()
+        time.sleep(60)
+
+
+if __name__ == "__main__":
+    Stubborn()
+"""
+
+LOOKING = """
+from instep import Flow, FlowSpec, step
+
+
+class Looking(FlowSpec):
+    @step
+    def start(self):
+        print("state of this run:", Flow("Looking").latest_run.state)
+
+
+if __name__ == "__main__":
+    Looking()
+"""
+
 BROKEN = """
 from instep import FlowSpec, step
 
@@ -195,11 +229,16 @@ def started(*arguments: object, cwd: Path, env: Mapping[str, str]) -> Iterator[s
         process.communicate()
 
 
-def wait_for(file: Path, seconds: float = 30.0) -> None:
+def wait_for(file: Path) -> None:
     """Waits until a file is there."""
+    wait_until(file.exists)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Waits until something is so."""
     deadline = time.monotonic() + seconds
-    while not file.exists():
-        assert time.monotonic() < deadline, f"{file} did not appear."
+    while not condition():
+        assert time.monotonic() < deadline, "It did not come about."
         time.sleep(0.01)
 
 

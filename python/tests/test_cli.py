@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ from cli_flows import (
     BROKEN,
     FAILING,
     GREETING,
+    LOOKING,
     REQUIRED,
     SLOW,
+    STUBBORN,
     command,
     processes_about,
     started,
     wait_for,
+    wait_until,
     write,
 )
 
@@ -45,22 +49,20 @@ Usage: python greeting.py run [OPTIONS]
   Run the flow Greeting.
 
 Parameters of the flow:
-  --who TEXT        Whom to greet.  [default: 'world']
+  --who TEXT        Whom to greet.  [default: world]
   --times INTEGER   How often.  [default: 2]
   --loud BOOLEAN    [default: False]
   --with-dash TEXT  Further people.
-  --options JSON    [default: {'a': 1}]
+  --options JSON    [default: {"a": 1}]
 
 Options:
-  --tag TEXT            Tag of the run. Repeatable.
-  --max-workers N       How many tasks may run at once.  [default: (as many as the machine has
-                        cores); x>=1]
-  --max-num-splits N    The largest number of tasks that one foreach may make.  [default: (10000);
-                        x>=1]
-  --max-log-size N      The largest size of one log of a task, in MB.  [default: (64); x>=1]
-  --run-id-file FILE    File to write the run's id to, before its first task starts.
-  --namespace TEXT      Namespace of the run.  [default: (user:<your name>)]
-  -h, --help            Show this message and exit.
+  --tag TEXT          Tag of the run. Repeatable.
+  --max-workers N     How many tasks may run at once.  [default: one per core]  [x>=1]
+  --max-num-splits N  How many tasks one foreach may make.  [default: 10000]  [x>=1]
+  --max-log-size N    How much of each log of a task is kept, in MB.  [default: 64]  [x>=1]
+  --run-id-file FILE  File to write the run's id to, before its first task starts.
+  --namespace TEXT    Namespace of the run.  [default: user:NAME]
+  -h, --help          Show this message and exit.
 """
 
 SHOW = """\
@@ -144,7 +146,7 @@ def test_a_bad_graph_is_refused_with_its_place(tmp_path: Path, name: str):
     [
         (["chekc"], "No such command 'chekc'. Did you mean 'check'?"),
         (["--quite"], "No such option '--quite'."),
-        (["run", "--max-worker", "1"], "No such option '--max-worker'. Did you mean '--max-workers'?"),
+        (["run", "--max-worker", "1"], "'--max-workers'?)"),
         (["run", "--times", "many"], "Option --times must be a whole number, not 'many'."),
         (["run", "--loud", "perhaps"], "Option --loud must be true or false"),
         (["run", "--options", "{"], "Option --options must be JSON, not '{'"),
@@ -329,6 +331,36 @@ def test_a_signal_cancels_the_run_and_leaves_nothing_behind(tmp_path: Path, numb
     assert processes_about(str(flag)) == []
     shown = command("-m", "instep", "show", f"Slow/{(tmp_path / 'id').read_text()}", cwd=tmp_path).stdout
     assert "cancelled" in shown
+
+
+def test_a_second_signal_stops_waiting_for_a_stubborn_task(tmp_path: Path):
+    write(tmp_path, "stubborn.py", STUBBORN)
+    flag = tmp_path / "flag"
+    with started("stubborn.py", "run", cwd=tmp_path, env={"SLOW_FLAG": str(flag)}) as process:
+        wait_for(flag)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        while "Cancelling the run" not in process.stdout.readline():
+            pass
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert time.monotonic() - began < 5
+    wait_until(lambda: processes_about(str(flag)) == [])
+
+
+def test_options_come_from_the_environment(greeting: Path):
+    done = command("greeting.py", "run", cwd=greeting, env={"INSTEP_QUIET": "1", "INSTEP_RUN_TAG": "a b"})
+    assert (done.returncode, done.stdout) == (0, "")
+    assert command("-m", "instep", "runs", "--limit", "1", cwd=greeting).stdout.rstrip().endswith("ada  a, b")
+
+
+def test_the_client_works_inside_a_task(tmp_path: Path):
+    write(tmp_path, "looking.py", LOOKING)
+    done = command("looking.py", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "state of this run: running" in done.stdout
+    assert processes_about(str(tmp_path / ".instep")) == []
 
 
 def test_the_end_of_the_server_is_told(tmp_path: Path):

@@ -95,6 +95,21 @@ def test_host_says_what_it_loaded(host: Launcher, flow_file: Path) -> None:
     assert not loaded.HasField("problem")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
+        "import polars\npolars.DataFrame({'a': [1, 2]}).lazy().group_by('a').agg(polars.len()).collect()\n",
+    ],
+)
+def test_host_with_threads_says_that_it_cannot_fork(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "threads.py"
+    file.write_text(text)
+    host = Launcher(file)
+    assert not host.event("loaded").can_fork
+    host.close()
+
+
 def test_host_ends_when_the_pipe_is_closed(host: Launcher) -> None:
     host.event("loaded")
     assert host.close() == 0

@@ -112,10 +112,30 @@ process_exit_ <- function(status) {
   invisible(.Call(`_instep_process_exit_`, status))
 }
 
-object_install_ <- function(scratch, path) {
-  invisible(.Call(`_instep_object_install_`, scratch, path))
-}
-
 effective_user_ <- function() {
   .Call(`_instep_effective_user_`)
+}
+
+value_encode_ <- function(x, name, producer, inline_all) {
+  .Call(`_instep_value_encode_`, x, name, producer, inline_all)
+}
+
+value_decode_ <- function(manifest, fetch, allow_opaque) {
+  .Call(`_instep_value_decode_`, manifest, fetch, allow_opaque)
+}
+
+value_decode_item_ <- function(manifest, index, fetch, allow_opaque) {
+  .Call(`_instep_value_decode_item_`, manifest, index, fetch, allow_opaque)
+}
+
+blob_bytes_ <- function(pointer, offset, size) {
+  .Call(`_instep_blob_bytes_`, pointer, offset, size)
+}
+
+object_put_ <- function(root, hash, size, data) {
+  .Call(`_instep_object_put_`, root, hash, size, data)
+}
+
+blake3_ <- function(bytes) {
+  .Call(`_instep_blake3_`, bytes)
 }

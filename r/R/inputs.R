@@ -73,7 +73,7 @@ print.instep_inputs <- function(x, ...) {
         i = if (is.null(names(x))) "Its elements have no names: use {.code inputs[[1]]}." else "Its branches are {.val {names(x)}}."
       ),
       "attribute",
-      name = name,
+      artifact = name,
       call = NULL
     )
   }

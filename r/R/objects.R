@@ -1,6 +1,7 @@
-# Blobs. A caller that shares the store's directory reads and writes objects there by itself; others go through the
-# server.
+# Blobs between a process and the store. A caller that shares the store's directory reads and writes objects there by
+# itself (see object_put()); others go through the server.
 
+# Path of a blob in the store's directory.
 object_path <- function(root, hash) {
   hex <- sub("^b3:", "", hash)
   file.path(root, "b3", substr(hex, 1L, 2L), substr(hex, 3L, 64L))
@@ -11,51 +12,58 @@ blob_reader <- function(connection, object_root, lease_token) {
   function(hash, size) {
     if (nzchar(object_root)) {
       path <- object_path(object_root, hash)
-      if (file.exists(path) && file.size(path) == size) {
+      if (file.exists(path)) {
         return(path)
       }
     }
-    read_remote_blob(connection, lease_token, hash, size)
+    read_remote_blob(connection, lease_token, list(hash = hash, size = size))
   }
 }
 
-read_remote_blob <- function(connection, lease_token, hash, size) {
+# Asks the server where a blob is. Small manifests are in its database only.
+read_remote_blob <- function(connection, lease_token, digest) {
+  request <- list(lease_token = lease_token, digests = list(digest))
+  found <- rpc_retry(connection, "StoreService/ResolveBlobs", request)$blobs[[1L]]
+  if (found$missing) {
+    abort("The store has no blob {.val {digest$hash}}.", "blob_missing", digest = digest$hash, call = NULL)
+  }
+  if (!is.null(found$inline)) {
+    return(found$inline)
+  }
+  paths <- unlist(lapply(found$locations, \(location) if (!nzchar(location$encoding)) location$path))
+  here <- paths[file.exists(paths)]
+  if (length(here) > 0L) here[[1L]] else stream_blob(connection, lease_token, digest)
+}
+
+stream_blob <- function(connection, lease_token, digest) {
   chunks <- list()
-  request <- list(lease_token = lease_token, digest = list(hash = hash, size = size))
+  request <- list(lease_token = lease_token, digest = digest)
   rpc_stream(connection, "StoreService/ReadBlob", request, \(response) {
     chunks[[length(chunks) + 1L]] <<- response$data
     TRUE
   })
   bytes <- do.call(c, c(list(raw()), chunks))
-  if (length(bytes) != size) {
-    abort("Blob {.val {hash}} has {length(bytes)} bytes; {size} were expected.", "blob_corrupt", call = NULL)
+  if (length(bytes) != digest$size) {
+    abort(
+      "Blob {.val {digest$hash}} has {length(bytes)} bytes; {digest$size} were expected.",
+      "blob_corrupt",
+      digest = digest$hash,
+      call = NULL
+    )
   }
   bytes
 }
 
-# Stores blobs that encode_value() made. Those without `write` are stored already.
+# Stores blobs of encode_value(). Those without `data` are stored already.
 store_blobs <- function(blobs, connection, object_root, lease_token) {
-  blobs <- Filter(\(blob) !is.null(blob$write), blobs)
   if (nzchar(object_root)) {
-    lapply(blobs, store_local_blob, object_root)
-  } else {
-    for (batch in split(blobs, (seq_along(blobs) - 1L) %/% upload_batch)) {
-      upload_blobs(batch, connection, lease_token)
-    }
-  }
-  invisible()
-}
-
-store_local_blob <- function(blob, root) {
-  path <- object_path(root, blob$hash)
-  if (file.exists(path)) {
+    lapply(blobs, \(blob) object_put(object_root, blob))
     return(invisible())
   }
-  dir.create(dirname(path), showWarnings = FALSE, recursive = TRUE, mode = "0700")
-  scratch <- tempfile(".tmp-", dirname(path))
-  on.exit(unlink(scratch)) # without `force`, which would make the object writable
-  blob$write(scratch)
-  object_install_(scratch, path)
+  blobs <- Filter(\(blob) !is.null(blob$data), blobs)
+  for (batch in split(blobs, (seq_along(blobs) - 1L) %/% upload_batch)) {
+    upload_blobs(batch, connection, lease_token)
+  }
 }
 
 upload_blobs <- function(blobs, connection, lease_token) {
@@ -82,22 +90,16 @@ upload_chunk <- 1024 * 1024
 upload_batch <- 1000L
 
 upload_blob <- function(blob, upload, connection, lease_token) {
-  scratch <- tempfile("blob-")
-  on.exit(unlink(scratch))
-  blob$write(scratch)
-  file <- file(scratch, "rb")
-  on.exit(close(file), add = TRUE)
-  offset <- 0
+  offset <- upload$committed_bytes
   repeat {
-    data <- readBin(file, "raw", upload_chunk)
+    data <- blob_bytes(blob, offset, upload_chunk)
     last <- offset + length(data) >= blob$size
     request <- list(
       lease_token = lease_token, upload_id = upload$upload_id, offset = offset, data = data, last = last
     )
-    rpc_retry(connection, "StoreService/WriteBlob", request)
-    offset <- offset + length(data)
+    offset <- rpc_retry(connection, "StoreService/WriteBlob", request)$committed_bytes
     if (last) {
-      break
+      return(invisible())
     }
   }
 }

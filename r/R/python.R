@@ -23,19 +23,21 @@ r_environment <- function() {
 }
 
 # Starts a Python module with arguments. It inherits the file descriptors `keep`.
-spawn_python <- function(module, arguments, keep, detach = FALSE, call = parent.frame()) {
+spawn_python <- function(module, arguments, keep, environment = character(), detach = FALSE, call = parent.frame()) {
   python <- python_program()
   tryCatch(
-    spawn_(c(python, "-P", "-m", module, arguments), r_environment(), as.integer(keep), detach),
-    error = \(e) abort_python(python, conditionMessage(e), call)
+    spawn_(c(python, "-P", "-m", module, arguments), c(r_environment(), environment), as.integer(keep), detach),
+    error = \(e) abort_python(python, "{conditionMessage(e)}", call, environment())
   )
 }
 
-abort_python <- function(python, why, call = parent.frame()) {
+# The interpreter can't be used. `why` is interpolated in the caller's frame.
+abort_python <- function(python, why, call = parent.frame(), envir = parent.frame()) {
+  reason <- cli::format_inline(why, .envir = envir)
   abort(
     c(
       "Instep's orchestrator can't be started with {.file {python}}.",
-      x = "{why}",
+      x = "{reason}",
       i = "Set {.envvar INSTEP_PYTHON} to the Python that has the package {.pkg instep}."
     ),
     "python",

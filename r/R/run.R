@@ -34,7 +34,7 @@ run <- function(flow, ...) {
   if (!is.null(script) && is.null(flow$location)) {
     flow <- relink_sources(flow, file)
   }
-  status <- run_command(flow, file, arguments)
+  status <- run_command(flow, file, arguments, home = if (is.null(script)) prompt_home())
   if (status != 0L && !interactive()) {
     quit(save = "no", status = status, runLast = FALSE)
   }
@@ -42,7 +42,7 @@ run <- function(flow, ...) {
 }
 
 check_session <- function(call = parent.frame()) {
-  if (.Platform$GUI == "RStudio" || nzchar(Sys.getenv("RSTUDIO_SESSION_PID"))) {
+  if (.Platform$GUI == "RStudio") {
     abort(
       c(
         "A flow can't be run from the RStudio console.",
@@ -72,8 +72,19 @@ script_file <- function() {
   if (length(named) > 0L && file.exists(named[[1L]])) normalizePath(named[[1L]]) else NULL
 }
 
-# A flow that was typed at the prompt has no file. It goes by one that need not exist.
-prompt_file <- function(flow) file.path(normalizePath(getwd()), paste0(flow$name, ".R"))
+# A flow that was typed at the prompt has no file. Its name stands on an empty one: the session itself is the host.
+prompt_file <- function(flow) {
+  file <- file.path(normalizePath(tempdir()), paste0(flow$name, ".R"))
+  writeLines("# This flow was declared at R's prompt.", file)
+  file
+}
+
+# The store of a flow that has no file of its own is that of the working directory.
+prompt_home <- function() {
+  named <- Sys.getenv("INSTEP_HOME")
+  folder <- normalizePath(getwd())
+  if (nzchar(named)) path.expand(named) else nearest_home(folder) %||% file.path(folder, ".instep")
+}
 
 # The arguments after the script's name belong to the script that Rscript runs, and to no file that it sources.
 script_arguments <- function(script) {
@@ -130,8 +141,9 @@ format_plain <- function(value) {
 }
 
 # Serves as the flow's host while the command line, a child of ours, runs the command. Answers with its status.
-run_command <- function(flow, file, arguments) {
+run_command <- function(flow, file, arguments, home = NULL) {
   the$flow <- flow
+  stop_servers()
   ends <- socket_pair_()
   program <- paste("Rscript", basename(file))
   started <- proc.time()[["elapsed"]]
@@ -142,6 +154,7 @@ run_command <- function(flow, file, arguments) {
       arguments
     ),
     keep = ends[[2L]],
+    environment = if (!is.null(home)) paste0("INSTEP_HOME=", home),
     call = NULL
   )
   fd_close_(ends[[2L]])
@@ -151,7 +164,7 @@ run_command <- function(flow, file, arguments) {
   status <- spawn_wait_(pid)
   quick <- proc.time()[["elapsed"]] - started < 2
   if (status == 1L && quick && !has_python_package(python_program())) {
-    abort_python(python_program(), "It has no package instep.", call = NULL)
+    abort_python(python_program(), "It has no package {.pkg instep}.", call = NULL)
   }
   status
 }

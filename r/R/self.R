@@ -107,17 +107,12 @@ self_read <- function(state, name) {
 }
 
 no_attribute <- function(flow, name) {
-  abort("AttributeError: flow {.val {flow}} has no attribute {.val {name}}.", "attribute", name = name, call = NULL)
+  abort("AttributeError: flow {.val {flow}} has no attribute {.val {name}}.", "attribute", artifact = name, call = NULL)
 }
 
 # Reads the value of an Input message.
 read_input <- function(input, fetch) {
-  tryCatch(
-    decode_value(input_manifest(input, fetch), fetch),
-    error = function(e) {
-      abort("Can't read artifact {.val {input$name}}.", "input_decode", name = input$name, parent = e, call = NULL)
-    }
-  )
+  decode_value(input_manifest(input, fetch), fetch, name = input$name, error_call = NULL)
 }
 
 input_manifest <- function(input, fetch) {
@@ -141,7 +136,7 @@ self_write <- function(state, name, value) {
         i = "Choose another name for the artifact."
       ),
       "attribute",
-      name = name,
+      artifact = name,
       call = NULL
     )
   }
@@ -151,8 +146,8 @@ self_write <- function(state, name, value) {
         "A flow can't be stored as artifact {.val {name}}.",
         i = "Store the attributes that are needed, such as {.code self${name} <- inputs[[1]]${name}}."
       ),
-      "output_encode",
-      name = name,
+      "value_encode",
+      artifact = name,
       call = NULL
     )
   }
@@ -173,7 +168,10 @@ foreach_item <- function(state, level) {
   if (!exists(key, state$loaded, inherits = FALSE)) {
     frame <- state$task$foreach[[level]]
     item <- if (!is.null(frame$items)) {
-      decode_item(input_manifest(frame$items, state$fetch), frame$index, state$fetch)
+      decode_item(
+        input_manifest(frame$items, state$fetch), frame$index, state$fetch,
+        name = frame$variable, error_call = NULL
+      )
     }
     assign(key, item, state$loaded)
   }

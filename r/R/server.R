@@ -20,8 +20,7 @@ start_server <- function(home, call = parent.frame()) {
   lines <- strsplit(fd_read_block_(ends[[1L]], 60000L), "\n", fixed = TRUE)[[1L]]
   if (length(lines) < 2L) {
     fd_close_(ends[[1L]])
-    why <- if (length(lines) == 1L) sub("^error: ", "", lines) else "It ended before it listened."
-    abort_python(python_program(), why, call = call)
+    abort_server(lines, spawn_wait_(pid), call)
   }
   server <- new.env(parent = emptyenv())
   server$owner <- Sys.getpid()
@@ -30,6 +29,15 @@ start_server <- function(home, call = parent.frame()) {
   server$connection <- connect(lines[[1L]], lines[[2L]])
   reg.finalizer(server, stop_server, onexit = TRUE)
   server
+}
+
+# The server has ended before it listened: it has said why, or it could not even do that.
+abort_server <- function(lines, status, call = parent.frame()) {
+  if (length(lines) == 0L && !has_python_package(python_program())) {
+    abort_python(python_program(), "It has no package {.pkg instep}.", call = call)
+  }
+  why <- if (length(lines) > 0L) sub("^error: ", "", lines[[1L]]) else paste0("It ended with status ", status, ".")
+  abort(c("The orchestrator can't be started.", x = "{why}"), "server", call = call)
 }
 
 # Ends a server and waits for its end. A forked child has inherited the object, not the server.

@@ -167,10 +167,19 @@ attempt_outcome <- function(attempt, problem) {
   if (inherits(trouble$condition, "interrupt")) {
     return(interrupted(attempt))
   }
-  kind <- if (inherits(trouble$condition, "instep_error_input_decode")) "INPUT_DECODE" else "USER_ERROR"
-  outcome <- failed(condition_failure(trouble$condition, trouble$frames, paste0("FAILURE_KIND_", kind)))
+  outcome <- failed(condition_failure(trouble$condition, trouble$frames, failure_kind(trouble$condition)))
   outcome$partial_outputs <- partial_outputs(attempt)
   outcome
+}
+
+failure_kind <- function(condition) {
+  if (inherits(condition, "instep_error_value_decode")) {
+    "FAILURE_KIND_INPUT_DECODE"
+  } else if (inherits(condition, c("instep_error_blob_missing", "instep_error_blob_corrupt"))) {
+    "FAILURE_KIND_INPUT_MISSING"
+  } else {
+    "FAILURE_KIND_USER_ERROR"
+  }
 }
 
 # The function of the task's step and the name that it has in a traceback.
@@ -204,8 +213,8 @@ interrupted <- function(attempt) {
 }
 
 output_failure <- function(condition) {
-  details <- if (!is.null(condition$name)) list(artifact = condition$name) else list()
-  kind <- if (inherits(condition, "instep_error_output_encode")) {
+  details <- if (!is.null(condition$artifact)) list(artifact = condition$artifact) else list()
+  kind <- if (inherits(condition, "instep_error_value_encode")) {
     "OUTPUT_ENCODE"
   } else if (inherits(condition, "instep_error_foreach")) {
     "USER_ERROR"
@@ -248,24 +257,14 @@ foreach_count <- function(state) {
       call = NULL
     )
   }
-  count <- tryCatch(item_count(self_read(state, name)), error = \(e) {
-    abort("Step {.val {task$step}} can't start its foreach over {.val {name}}.", "foreach", parent = e, call = NULL)
-  })
-  if (count == 0L) {
-    abort(
-      "Step {.val {task$step}} produced zero splits: {.code self${name}} is empty.",
-      "foreach",
-      call = NULL
-    )
-  }
-  count
+  item_count(self_read(state, name), name, task$step, error_call = NULL)
 }
 
 names_of <- function(state) c(names(state$inputs), ls(state$assigned, all.names = TRUE))
 
 # Encodes and stores one artifact. Answers with its Output message.
 store_output <- function(attempt, name, value) {
-  encoded <- timed_more(attempt, "encode", encode_artifact(name, value))
+  encoded <- timed_more(attempt, "encode", encode_value(value, name, error_call = NULL))
   timed_more(attempt, "store", store_encoded(attempt, encoded))
   output_message(name, encoded)
 }
@@ -277,16 +276,10 @@ timed_more <- function(attempt, phase, expression) {
   expression
 }
 
-encode_artifact <- function(name, value) {
-  tryCatch(encode_value(value, name), error = function(e) {
-    abort("Artifact {.val {name}} can't be stored.", "output_encode", name = name, parent = e, call = NULL)
-  })
-}
-
 # A value that was read and may have been changed in place: stored when its content is another.
 store_changed <- function(attempt, name) {
   state <- self_state(attempt$self)
-  encoded <- timed_more(attempt, "encode", encode_artifact(name, get(name, state$loaded)))
+  encoded <- timed_more(attempt, "encode", encode_value(get(name, state$loaded), name, error_call = NULL))
   if (encoded$digest$hash == state$inputs[[name]]$artifact$hash) {
     return(NULL)
   }
@@ -300,10 +293,7 @@ max_inline_manifest <- 64 * 1024
 store_encoded <- function(attempt, encoded) {
   blobs <- encoded$blobs
   if (length(encoded$manifest) > max_inline_manifest) {
-    manifest <- list(
-      hash = encoded$digest$hash, size = encoded$digest$size, write = \(path) writeBin(encoded$manifest, path)
-    )
-    blobs <- c(blobs, list(manifest))
+    blobs <- c(blobs, list(c(encoded$digest, list(data = encoded$manifest))))
   }
   session <- attempt$session
   store_blobs(blobs, session$connection, session$object_root, attempt$task$lease$lease_token)

@@ -212,23 +212,59 @@ extern "C" SEXP _instep_process_exit_(SEXP status) {
   END_CPP11
 }
 // process.cpp
-void object_install_(std::string scratch, std::string path);
-extern "C" SEXP _instep_object_install_(SEXP scratch, SEXP path) {
-  BEGIN_CPP11
-    object_install_(cpp11::as_cpp<cpp11::decay_t<std::string>>(scratch), cpp11::as_cpp<cpp11::decay_t<std::string>>(path));
-    return R_NilValue;
-  END_CPP11
-}
-// process.cpp
 int effective_user_();
 extern "C" SEXP _instep_effective_user_() {
   BEGIN_CPP11
     return cpp11::as_sexp(effective_user_());
   END_CPP11
 }
+// values_entry.cpp
+cpp11::writable::list value_encode_(SEXP x, std::string name, std::string producer, bool inline_all);
+extern "C" SEXP _instep_value_encode_(SEXP x, SEXP name, SEXP producer, SEXP inline_all) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(value_encode_(cpp11::as_cpp<cpp11::decay_t<SEXP>>(x), cpp11::as_cpp<cpp11::decay_t<std::string>>(name), cpp11::as_cpp<cpp11::decay_t<std::string>>(producer), cpp11::as_cpp<cpp11::decay_t<bool>>(inline_all)));
+  END_CPP11
+}
+// values_entry.cpp
+cpp11::writable::list value_decode_(cpp11::raws manifest, SEXP fetch, bool allow_opaque);
+extern "C" SEXP _instep_value_decode_(SEXP manifest, SEXP fetch, SEXP allow_opaque) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(value_decode_(cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(manifest), cpp11::as_cpp<cpp11::decay_t<SEXP>>(fetch), cpp11::as_cpp<cpp11::decay_t<bool>>(allow_opaque)));
+  END_CPP11
+}
+// values_entry.cpp
+cpp11::writable::list value_decode_item_(cpp11::raws manifest, double index, SEXP fetch, bool allow_opaque);
+extern "C" SEXP _instep_value_decode_item_(SEXP manifest, SEXP index, SEXP fetch, SEXP allow_opaque) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(value_decode_item_(cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(manifest), cpp11::as_cpp<cpp11::decay_t<double>>(index), cpp11::as_cpp<cpp11::decay_t<SEXP>>(fetch), cpp11::as_cpp<cpp11::decay_t<bool>>(allow_opaque)));
+  END_CPP11
+}
+// values_entry.cpp
+cpp11::writable::raws blob_bytes_(cpp11::sexp pointer, double offset, double size);
+extern "C" SEXP _instep_blob_bytes_(SEXP pointer, SEXP offset, SEXP size) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(blob_bytes_(cpp11::as_cpp<cpp11::decay_t<cpp11::sexp>>(pointer), cpp11::as_cpp<cpp11::decay_t<double>>(offset), cpp11::as_cpp<cpp11::decay_t<double>>(size)));
+  END_CPP11
+}
+// values_entry.cpp
+bool object_put_(std::string root, std::string hash, double size, SEXP data);
+extern "C" SEXP _instep_object_put_(SEXP root, SEXP hash, SEXP size, SEXP data) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(object_put_(cpp11::as_cpp<cpp11::decay_t<std::string>>(root), cpp11::as_cpp<cpp11::decay_t<std::string>>(hash), cpp11::as_cpp<cpp11::decay_t<double>>(size), cpp11::as_cpp<cpp11::decay_t<SEXP>>(data)));
+  END_CPP11
+}
+// values_entry.cpp
+std::string blake3_(cpp11::raws bytes);
+extern "C" SEXP _instep_blake3_(SEXP bytes) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(blake3_(cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(bytes)));
+  END_CPP11
+}
 
 extern "C" {
 static const R_CallMethodDef CallEntries[] = {
+    {"_instep_blake3_",               (DL_FUNC) &_instep_blake3_,               1},
+    {"_instep_blob_bytes_",           (DL_FUNC) &_instep_blob_bytes_,           3},
     {"_instep_effective_user_",       (DL_FUNC) &_instep_effective_user_,       0},
     {"_instep_fd_close_",             (DL_FUNC) &_instep_fd_close_,             1},
     {"_instep_fd_read_block_",        (DL_FUNC) &_instep_fd_read_block_,        2},
@@ -253,12 +289,15 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_message_contract_",     (DL_FUNC) &_instep_message_contract_,     1},
     {"_instep_message_decode_",       (DL_FUNC) &_instep_message_decode_,       2},
     {"_instep_message_encode_",       (DL_FUNC) &_instep_message_encode_,       2},
-    {"_instep_object_install_",       (DL_FUNC) &_instep_object_install_,       2},
+    {"_instep_object_put_",           (DL_FUNC) &_instep_object_put_,           4},
     {"_instep_process_exit_",         (DL_FUNC) &_instep_process_exit_,         1},
     {"_instep_process_tempdir_",      (DL_FUNC) &_instep_process_tempdir_,      1},
     {"_instep_socket_pair_",          (DL_FUNC) &_instep_socket_pair_,          0},
     {"_instep_spawn_",                (DL_FUNC) &_instep_spawn_,                4},
     {"_instep_spawn_wait_",           (DL_FUNC) &_instep_spawn_wait_,           1},
+    {"_instep_value_decode_",         (DL_FUNC) &_instep_value_decode_,         3},
+    {"_instep_value_decode_item_",    (DL_FUNC) &_instep_value_decode_item_,    4},
+    {"_instep_value_encode_",         (DL_FUNC) &_instep_value_encode_,         4},
     {NULL, NULL, 0}
 };
 }

@@ -388,14 +388,4 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   instep::end_process(status);
 }
 
-// Puts a finished file in its place in the object store: durable, read-only, never over what is there.
-[[cpp11::register]] void object_install_(std::string scratch, std::string path) {
-  int fd = ::open(scratch.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail("Can't open " + scratch);
-  bool synced = ::fsync(fd) == 0 && ::fchmod(fd, 0444) == 0;
-  ::close(fd);
-  if (!synced) fail("Can't write " + scratch);
-  if (::link(scratch.c_str(), path.c_str()) != 0 && errno != EEXIST) fail("Can't make " + path);
-}
-
 [[cpp11::register]] int effective_user_() { return static_cast<int>(geteuid()); }

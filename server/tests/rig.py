@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -25,6 +26,7 @@ from blake3 import blake3
 from instep_proto.v1 import (
     control_service_pb2,
     control_service_pb2_grpc,
+    digest_pb2,
     graph_pb2,
     host_pb2,
     log_service_pb2,
@@ -33,6 +35,7 @@ from instep_proto.v1 import (
     run_pb2,
     source_pb2,
     store_service_pb2_grpc,
+    task_pb2,
     value_pb2,
     worker_service_pb2,
     worker_service_pb2_grpc,
@@ -103,42 +106,57 @@ def fragment(file: Path, steps: Sequence[StepDef], **more: object) -> graph_pb2.
 
 
 class Rig:
-    """A running server, with clients."""
+    """A running server, with clients.
 
-    def __init__(self, home: Path, flow: Path | None = None) -> None:
+    Args:
+        home: The store.
+        flow: File of the flow. None: the server has no host.
+        by_hand: The test is the host itself, through `hand`. Otherwise a process of its own is.
+    """
+
+    def __init__(self, home: Path, flow: Path | None = None, *, by_hand: bool = False) -> None:
         self.home = home
         self.flow = flow
-        ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "instep_server", "--home", str(home), "--control-fd", str(theirs.fileno())]
-        fds = [theirs.fileno()]
         self.host: subprocess.Popen[bytes] | None = None
+        self.control, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "instep_server", "--home", str(home)]
+        command += ["--control-fd", str(theirs.fileno())]
+        fds = [theirs]
         if flow is not None:
             mine, its = socket.socketpair()
-            self.host = subprocess.Popen(
-                [sys.executable, __file__, str(its.fileno()), str(flow)], pass_fds=(its.fileno(),)
-            )
-            its.close()
+            if by_hand:
+                self.hand = Hand(self, its, flow)
+            else:
+                script = [sys.executable, __file__, str(its.fileno()), str(flow)]
+                self.host = subprocess.Popen(script, pass_fds=(its.fileno(),))
+                its.close()
             command += ["--host-fd", str(mine.fileno())]
-            fds.append(mine.fileno())
+            fds.append(mine)
         self.started = time.perf_counter()
-        self.process = subprocess.Popen(command, pass_fds=fds, start_new_session=True)
-        theirs.close()
-        if flow is not None:
-            mine.close()
-        self.control = ours
-        block = b""
-        while not block.endswith(b"\n\n"):
-            piece = ours.recv(4096)
-            assert piece, block
-            block += piece
+        self.process = subprocess.Popen(
+            command, pass_fds=[one.fileno() for one in fds], start_new_session=True, stderr=subprocess.PIPE
+        )
+        for one in fds:
+            one.close()
+        self.target, token = self._read_block().split("\n")[:2]
         self.listening = time.perf_counter()
-        self.target, token = block.decode().split("\n")[:2]
         self.metadata = (("authorization", f"Bearer {token}"),)
         self.channel = grpc.insecure_channel(self.target, options=OPTIONS)
         self.stub = control_service_pb2_grpc.ControlServiceStub(self.channel)
         self.log_stub = log_service_pb2_grpc.LogServiceStub(self.channel)
         self.store_stub = store_service_pb2_grpc.StoreServiceStub(self.channel)
         self.meta_stub = meta_service_pb2_grpc.MetaServiceStub(self.channel)
+
+    def _read_block(self) -> str:
+        block = b""
+        while not block.endswith(b"\n\n"):
+            piece = self.control.recv(4096)
+            if not piece:
+                self.process.wait(10)
+                self.process.stderr.close()
+                raise ServerRefusedError(block.decode())
+            block += piece
+        return block.decode()
 
     def call(self, rpc: str, /, **fields: object):  # noqa: ANN201
         request = getattr(control_service_pb2, f"{rpc}Request")(**fields)
@@ -171,7 +189,9 @@ class Rig:
         listed = self.call("ListArtifacts", flow=run.flow, run_id=run.run_id, task_id=task_id).artifacts
         return {
             one.name: text_of(
-                self.call("GetArtifact", flow=run.flow, run_id=run.run_id, task_id=task_id, name=one.name).manifest
+                self.call(
+                    "GetArtifact", flow=run.flow, run_id=run.run_id, task_id=task_id, name=one.name
+                ).manifest
             )
             for one in listed
         }
@@ -183,30 +203,158 @@ class Rig:
         pieces = self.log_stub.TailLogs(request, metadata=self.metadata, timeout=30)
         return b"".join(piece.data for piece in pieces).decode()
 
-    def stop(self) -> int:
-        """Closes the control pipe, as a parent that ends does, and waits for the server."""
+    def stop(self) -> str:
+        """Closes the control pipe, as a parent that ends does, and waits for the server.
+
+        Returns what it wrote to stderr.
+        """
         self.channel.close()
         self.control.close()
-        code = self.process.wait(30)
+        _, stderr = self.process.communicate(timeout=30)
         if self.host is not None:
             self.host.wait(10)
-        return code
+        return stderr.decode()
+
+
+class ServerRefusedError(Exception):
+    """The server ended before it listened. The message is what it told its parent."""
+
+
+class Hand:
+    """A host played by the test itself."""
+
+    def __init__(self, rig: Rig, pipe: socket.socket, flow: Path) -> None:
+        self._rig = rig
+        self._pipe = pipe
+        self._buffer = b""
+        pipe.settimeout(20)
+        _write(pipe, host_pb2.HostEvent(loaded=_loaded(flow)))
+
+    def command(self) -> host_pb2.HostCommand:
+        """Waits for the next command."""
+        while len(self._buffer) < 4 or len(self._buffer) < 4 + struct.unpack("<I", self._buffer[:4])[0]:
+            data = self._pipe.recv(65536)
+            assert data, "the server has closed the pipe"
+            self._buffer += data
+        end = 4 + struct.unpack("<I", self._buffer[:4])[0]
+        message, self._buffer = self._buffer[4:end], self._buffer[end:]
+        return host_pb2.HostCommand.FromString(message)
+
+    def worker(self) -> HandWorker:
+        """Waits for a FORK and plays the worker."""
+        command = self.command()
+        assert command.WhichOneof("command") == "fork", command
+        worker = HandWorker(self._rig, command.fork)
+        self.tell(forked=host_pb2.WorkerForked(worker_id=command.fork.worker_id, pid=os.getpid()))
+        return worker
+
+    def signal(self) -> tuple[str, int]:
+        """Waits for a SIGNAL."""
+        command = self.command()
+        assert command.WhichOneof("command") == "signal", command
+        return command.signal.worker_id, command.signal.signal
+
+    def tell(self, **event: object) -> None:
+        """Reports something."""
+        _write(self._pipe, host_pb2.HostEvent(**event))
+
+    def close(self) -> None:
+        """Ends, as a host that crashes does."""
+        self._pipe.close()
+
+
+class HandWorker:
+    """A worker played by the test itself."""
+
+    def __init__(self, rig: Rig, fork: host_pb2.ForkWorker) -> None:
+        self.fork = fork
+        self.id = fork.worker_id
+        self._rig = rig
+        self.stub = worker_service_pb2_grpc.WorkerServiceStub(rig.channel)
+        self.bootstrap = (("authorization", f"Bearer {fork.bootstrap.token.hex()}"),)
+        self.session: tuple[tuple[str, str], ...] = ()
+        self.task = task_pb2.Task()
+
+    def register(self, **fields: object) -> worker_service_pb2.RegisterWorkerResponse:
+        """Registers, with a lease."""
+        given = {
+            "worker_id": self.id,
+            "version_min": 1,
+            "version_max": 1,
+            "language": "python",
+            "sdk": "hand 0",
+            "host": "here",
+            "pid": os.getpid(),
+            "store_probe": Path(self.fork.bootstrap.store_probe_file).read_bytes(),
+            "lease": worker_service_pb2.LeaseTaskRequest(request_id="1"),
+            **fields,
+        }
+        request = worker_service_pb2.RegisterWorkerRequest(**given)
+        response = self.stub.RegisterWorker(request, metadata=self.bootstrap, timeout=20)
+        self.session = (("authorization", f"Bearer {response.session_token.hex()}"),)
+        if response.lease.HasField("task"):
+            self.task = response.lease.task
+        return response
+
+    def call(self, rpc: str, /, **fields: object):  # noqa: ANN201
+        """Calls with the lease of the task."""
+        message = getattr(worker_service_pb2, f"{rpc}Request")
+        if "lease_token" in message.DESCRIPTOR.fields_by_name:
+            fields.setdefault("lease_token", self.task.lease.lease_token)
+        return getattr(self.stub, rpc)(message(**fields), metadata=self.session, timeout=20)
+
+    def succeed(self, completion_id: str = "c", *, outputs: dict[str, str] | None = None, **success: object):  # noqa: ANN201
+        """Reports a success."""
+        outputs = [
+            task_pb2.Output(
+                name=name,
+                artifact=digest_pb2.Digest(hash=hash_of(value(text)), size=len(value(text))),
+                manifest=value(text),
+            )
+            for name, text in (outputs or {}).items()
+        ]
+        report = worker_service_pb2.Success(outputs=outputs, **success)
+        return self.call("CompleteTask", completion_id=completion_id, success=report)
+
+    def exit(self, code: int | None = 0, *, signal: int | None = None) -> None:
+        """Ends, as the host sees it."""
+        exited = host_pb2.WorkerExited(worker_id=self.id, exit_code=code, signal=signal)
+        self._rig.hand.tell(exited=exited)
+
+    def write(self, text: str, *, stderr: bool = False) -> None:
+        """Writes output."""
+        with open(self.fork.stderr_file if stderr else self.fork.stdout_file, "ab") as file:
+            file.write(text.encode())
 
 
 @contextmanager
-def running(home: Path, steps: Sequence[StepDef] | None = None, **more: object) -> Iterator[Rig]:
-    """Runs a server, with a host of a flow with these steps."""
+def running(
+    home: Path, steps: Sequence[StepDef] | None = None, *, by_hand: bool = False, **more: object
+) -> Iterator[Rig]:
+    """Runs a server, with a host of a flow with these steps. What the server says is part of the test."""
     flow = None
     if steps is not None:
         flow = Path(os.path.realpath(home.parent)) / "demo.py"
         flow.write_text("# The flow of a test.\n")
         flow.with_suffix(".fragment").write_bytes(fragment(flow, steps, **more).SerializeToString())
         flow.with_suffix(".json").write_text(json.dumps({step.name: step.script for step in steps}))
-    rig = Rig(home, flow)
+    rig = Rig(home, flow, by_hand=by_hand)
     try:
         yield rig
     finally:
-        rig.stop()
+        if by_hand:
+            rig.hand.close()
+        stderr = rig.stop()
+    assert stderr == ""
+    assert rig.process.returncode in (0, -signal.SIGKILL)
+
+
+def _loaded(flow: Path) -> host_pb2.HostLoaded:
+    loaded = host_pb2.HostLoaded(
+        language="python", file=str(flow), pid=os.getpid(), runtime="3.11", can_fork=True
+    )
+    loaded.fragment.ParseFromString(flow.with_suffix(".fragment").read_bytes())
+    return loaded
 
 
 # What follows runs in the process of the host, and in its forks.
@@ -214,19 +362,12 @@ def running(home: Path, steps: Sequence[StepDef] | None = None, **more: object) 
 
 def _host(pipe: socket.socket, flow: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    loaded = host_pb2.HostLoaded(
-        language="python", file=str(flow), pid=os.getpid(), runtime="3.11", can_fork=True
-    )
-    loaded.fragment.ParseFromString(flow.with_suffix(".fragment").read_bytes())
     scripts = json.loads(flow.with_suffix(".json").read_text())
-    _write(pipe, host_pb2.HostEvent(loaded=loaded))
-    signal.set_wakeup_fd(-1)
+    _write(pipe, host_pb2.HostEvent(loaded=_loaded(flow)))
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     signal.signal(signal.SIGCHLD, lambda *_: os.write(write_end, b"x"))
     workers: dict[int, str] = {}
-    import select
-
     buffer = b""
     while True:
         ready, _, _ = select.select([pipe, read_end], [], [])
@@ -239,7 +380,9 @@ def _host(pipe: socket.socket, flow: Path) -> None:
                     break
                 if pid == 0:
                     break
-                exited = host_pb2.WorkerExited(worker_id=workers.pop(pid), max_rss_bytes=usage.ru_maxrss * 1024)
+                exited = host_pb2.WorkerExited(
+                    worker_id=workers.pop(pid), max_rss_bytes=usage.ru_maxrss * 1024
+                )
                 if os.WIFSIGNALED(status):
                     exited.signal = os.WTERMSIG(status)
                 else:
@@ -371,7 +514,9 @@ def _run(task, script, request, stub, metadata) -> None:  # noqa: ANN001
             outputs["trace"] = f"{seen.get('trace', '')}>{task.step}({' '.join(items)})"
     for name, text in outputs.items():
         manifest = value(str(text))
-        output = request.success.outputs.add(name=name, manifest=manifest, portable=True, summary=str(text)[:20])
+        output = request.success.outputs.add(
+            name=name, manifest=manifest, portable=True, summary=str(text)[:20]
+        )
         output.artifact.hash = hash_of(manifest)
         output.artifact.size = len(manifest)
     if "count" in script:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from instep._format import size
 from instep._home import client_home
 from instep._server_process import ServerProcess
-from instep.errors import AttemptUnknownError
+from instep.errors import AttemptUnknownError, TaskUnknownError
 
 if TYPE_CHECKING:
     from instep_proto.v1 import control_service_pb2, run_pb2
@@ -132,7 +132,13 @@ class Archive:
         """
         request = self._pb.ListTasksRequest(flow=flow, run_id=run_id, step=step, task_id=task_id)
         answer = self._connection.call("ControlService/ListTasks", request, self._pb.ListTasksResponse)
-        return answer.tasks[0]
+        task = answer.tasks[0]
+        if step and task.step != step:
+            raise TaskUnknownError(
+                f"Task {task_id} of run '{flow}/{run_id}' is one of step {task.step!r}, not of {step!r}.",
+                task=task_id,
+            )
+        return task
 
     def artifacts(
         self, flow: str, run_id: str, task_id: str, attempt: int | None

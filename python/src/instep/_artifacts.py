@@ -13,15 +13,17 @@ from __future__ import annotations
 import datetime
 import decimal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from instep import values as codec
 from instep._blobs import Blobs
 from instep._task import Input, InputKind, Output
-from instep.errors import BlobCorruptError, BlobMissingError, InstepError, ValueDecodeError, ValueEncodeError
+from instep.errors import BlobCorruptError, BlobMissingError, InstepError, ValueDecodeError
 
 INLINE_BYTES = 64 * 1024
 """Manifests up to this size travel with the report; larger ones are stored as blobs."""
+ALL_INLINE_BYTES = 512 * 1024
+"""So many bytes of manifests travel with a report at most."""
 
 _UNCHANGING = frozenset(
     {
@@ -59,6 +61,8 @@ class Artifacts:
         self._forwarded: dict[str, Input] = {}
         self._deleted: set[str] = set()
         self._stored: list[codec.Blob] = []
+        self._inline_left = ALL_INLINE_BYTES
+        self.losses: dict[str, Sequence[codec.Loss]] = {}
         self.decode_seconds = 0.0
         self.encode_seconds = 0.0
         self.store_seconds = 0.0
@@ -152,7 +156,10 @@ class Artifacts:
         try:
             return read(self._manifest(stored))
         except (BlobCorruptError, BlobMissingError, ValueDecodeError) as err:
-            raise _about(stored.name, err, f"Can't read the artifact {stored.name!r}. {err.message}") from err
+            facts = {key: fact for key, fact in vars(err).items() if key != "message"} | {
+                "artifact": stored.name
+            }
+            raise type(err)(f"Can't read the artifact {stored.name!r}. {err.message}", **facts) from err
         finally:
             self.decode_seconds += time.perf_counter() - started
 
@@ -170,27 +177,30 @@ class Artifacts:
                     yield name, encoded
 
     def _is_as_stored(self, encoded: codec.Encoded, stored: Input) -> bool:
-        if encoded.digest.hash == stored.digest.hash:
+        if encoded.digest == stored.digest:
             return True
-        return codec.encode(self.decode(stored)).digest.hash == encoded.digest.hash
+        fresh = codec.encode(self.decode(stored), name=stored.name, on_loss="ignore")
+        return fresh.digest == encoded.digest
 
     def _encode(self, name: str) -> codec.Encoded:
         started = time.perf_counter()
         try:
-            return codec.encode(self.values[name], name=name)
-        except ValueEncodeError as err:
-            raise _about(name, err, err.message) from err
+            return codec.encode(self.values[name], name=name, on_loss="ignore")
         finally:
             self.encode_seconds += time.perf_counter() - started
 
     def _store(self, name: str, encoded: codec.Encoded) -> Output:
         started = time.perf_counter()
-        inline = len(encoded.manifest) <= INLINE_BYTES
+        inline = len(encoded.manifest) <= min(INLINE_BYTES, self._inline_left)
+        if inline:
+            self._inline_left -= len(encoded.manifest)
         own = () if inline else (codec.Blob.of(encoded.manifest),)
         blobs = [*encoded.blobs, *own]
         self._blobs.put(blobs)
         self._stored += blobs
         self.store_seconds += time.perf_counter() - started
+        if encoded.losses:
+            self.losses[name] = encoded.losses
         return Output(
             name=name,
             digest=encoded.digest,
@@ -200,12 +210,6 @@ class Artifacts:
             type_name=encoded.type_name,
             blobs=tuple(blob.digest for blob in encoded.blobs),
         )
-
-
-def _about(name: str, err: InstepError, message: str) -> InstepError:
-    """Makes the same error again, one that knows the artifact."""
-    facts = {key: fact for key, fact in vars(err).items() if key != "message"}
-    return type(err)(message, **{**facts, "artifact": name})
 
 
 def can_change(value: object) -> bool:

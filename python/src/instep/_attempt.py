@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 import threading
 import time
+import warnings
 from types import FrameType
 
 from instep import _process
@@ -45,6 +45,7 @@ from instep.errors import (
     ValueDecodeError,
     ValueEncodeError,
 )
+from instep.values import LossWarning
 
 EXIT_LOST = 74
 """Exit code of a worker that lost its lease, or its orchestrator."""
@@ -123,16 +124,14 @@ class Attempt:
         Raises:
             LeaseError: The results are not wanted any more.
         """
+        task = self._task
         self._heartbeat.start()
         outcome = self._outcome()
         match outcome:
             case Failed(failure):
-                sys.stderr.write(failure.traceback)
+                _process.write_error(failure.traceback)
             case Cancelled(reason):
-                print(
-                    f"Task {self._task.task_id} of step {self._task.step} was cancelled: {reason}",
-                    file=sys.stderr,
-                )
+                _process.write_error(f"Task {task.task_id} of step {task.step} was cancelled: {reason}\n")
         self._heartbeat.stop_heeding()
         return self.report(outcome)
 
@@ -182,8 +181,10 @@ class Attempt:
         self._run_seconds = time.perf_counter() - started
         self._heartbeat.phase = "STORING"
         artifacts = step_run.artifacts
+        outputs = artifacts.outputs()
+        self._warn_of_losses(artifacts)
         return Success(
-            outputs=artifacts.outputs(),
+            outputs=outputs,
             deleted=artifacts.deleted(),
             foreach_count=choice.foreach_count,
             switch_case=choice.switch_case,
@@ -221,6 +222,12 @@ class Attempt:
             shared,
             artifacts.decode,
         )
+
+    def _warn_of_losses(self, artifacts: Artifacts) -> None:
+        for name, losses in artifacts.losses.items():
+            for loss in losses:
+                warning = LossWarning(f"Artifact {name!r}: {loss.path}: {loss.message}")
+                warnings.warn_explicit(warning, LossWarning, self._task.file, 0)
 
     def _ended_by(self, err: BaseException) -> Outcome:
         if isinstance(err, LeaseError):

@@ -747,7 +747,11 @@ class DataArtifact(_Node["DataArtifact"]):
     @property
     def type(self) -> str:
         """Class of the value in the language that wrote it."""
-        return self._last.type
+        if self._last.type:
+            return self._last.type
+        from instep.values import describe  # parameters and constants: nobody wrote them in a task
+
+        return describe(self._get().manifest)[0]
 
     @property
     def summary(self) -> str:

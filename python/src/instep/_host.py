@@ -17,7 +17,6 @@ import os
 import select
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Iterable
 from typing import NoReturn
@@ -28,7 +27,6 @@ from instep import _process
 from instep._flow import FlowSpec
 from instep._fragment import fragment_of
 from instep._pipe import Frames, write_message
-from instep._process import python_version
 from instep._user_file import UserFile, load, running_file
 from instep._version import version
 from instep.errors import SourceLoadError
@@ -127,11 +125,18 @@ class Host:
                 os.read(self._wake, 4096)
                 self._reap()
             if self._fd in ready:
-                data = os.read(self._fd, 65536)
+                data = self._read()
                 if not data:
                     return
                 for message in frames.feed(data):
                     self._obey(host_pb2.HostCommand.FromString(message), source)
+
+    def _read(self) -> bytes:
+        """Reads from the pipe. Empty: it is closed."""
+        try:
+            return os.read(self._fd, 65536)
+        except ConnectionResetError:  # the orchestrator died with events unread
+            return b""
 
     def _obey(self, command: host_pb2.HostCommand, source: UserFile) -> None:
         match command.WhichOneof("command"):
@@ -239,8 +244,8 @@ def _loaded(
         fragment=fragment,
         functions=functions,
         problem=problem,
-        runtime=python_version(),
-        can_fork=threading.active_count() == 1,  # a thread of the user's would be missing in a forked worker
+        runtime=_process.python_version(),
+        can_fork=_process.can_fork(),
     )
 
 

@@ -155,7 +155,7 @@ class LiveProgress:
 
     def _event_line(self, event: Event) -> Text:
         place = "/".join(part for part in (event.run_id, event.step, event.task_id) if part)
-        return Text.assemble((f"[{place}] ", "dim"), event_text(event, event.at_unix_ms))
+        return Text.assemble((f"[{place}] ", "dim"), event_text(event, self._view.started_ms(event)))
 
 
 def _is_worth_a_line(event: Event) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import faulthandler
 import io
@@ -11,14 +12,17 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from typing import NoReturn, TextIO
+from collections.abc import Iterator, Mapping
+from typing import NoReturn
 
 STDOUT_FILE = "INSTEP_STDOUT_FILE"
 """Variable that names the spool file of stdout. Absent: stdout is not a spool file."""
 STDERR_FILE = "INSTEP_STDERR_FILE"
 """The same for stderr."""
 
+# Threads of libraries whose pools are dead in a forked child, which then waits for them forever. They exist once the
+# library was used; importing it is no harm. Other threads (OpenBLAS, jemalloc) know about fork.
+_POOLS = ("async-executor", "event_engine", "grpc_", "polars-0", "rayon", "tokio-")
 _PR_SET_PDEATHSIG = 1
 _LINE_BUFFERED = 1  # _IOLBF
 _END_SECONDS = 30
@@ -28,6 +32,16 @@ _C = ctypes.CDLL(None)
 def python_version() -> str:
     """Names the version of Python, such as `3.11.7`."""
     return ".".join(map(str, sys.version_info[:3]))
+
+
+def can_fork() -> bool:
+    """Tells whether a child that is forked off this process can run any code.
+
+    It cannot when user code has started threads, or has used a library that keeps a pool of them.
+    """
+    if threading.active_count() > 1:
+        return False
+    return not any(name.startswith(_POOLS) for name in _thread_names())
 
 
 def lead_group() -> None:
@@ -61,18 +75,30 @@ def redirect(stdout_file: str, stderr_file: str) -> None:
 
 def prepare_streams() -> None:
     """Makes what is printed reach the files line by line, so that it outlives a crash; reports crashes."""
-    sys.stdout = _line_buffered(sys.stdout, 1)
-    sys.stderr = _line_buffered(sys.stderr, 2)
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if isinstance(stream, io.TextIOWrapper) and not stream.closed:
+            stream.reconfigure(
+                encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
+            )
     # The same for native code, which would otherwise see a file and keep 4 KiB to itself.
     for name in ("stdout", "stderr"):
         _C.setvbuf(ctypes.c_void_p.in_dll(_C, name), None, _LINE_BUFFERED, 0)
     faulthandler.enable(2)
 
 
+def write_error(text: str) -> None:
+    """Writes to stderr, whatever user code has put into `sys.stderr`."""
+    flush_streams()
+    rest = memoryview(text.encode("utf-8", "backslashreplace"))
+    while rest:
+        rest = rest[os.write(2, rest) :]
+
+
 def flush_streams() -> None:
     """Writes out what the streams of Python and of native code hold back."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the user may have put anything there, or closed it
+            stream.flush()
     _C.fflush(None)
 
 
@@ -121,14 +147,10 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _line_buffered(stream: TextIO, descriptor: int) -> TextIO:
-    """Keeps the stream object where possible, because user code may hold it, in a logging handler for one."""
-    if isinstance(stream, io.TextIOWrapper) and stream.fileno() == descriptor:
-        stream.reconfigure(
-            encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
-        )
-        return stream
-    return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+def _thread_names() -> Iterator[str]:
+    for task in os.listdir("/proc/self/task"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/comm") as file:
+            yield file.read()
 
 
 def _spool_size(variable: str) -> int:

@@ -82,7 +82,6 @@ class LineProgress:
         self._out = out or sys.stdout
         self._lines: list[str] = []
         self._logs = LogLines()
-        self._started: dict[str, Event] = {}
 
     def begin(self, run: Run, graph: Graph) -> None:
         """Shows that a run was recorded.
@@ -106,11 +105,13 @@ class LineProgress:
         for line in self._logs.take(response):
             lines.setdefault(line.task_id, []).append(line)
         for event in response.events:
-            if self._view.is_start(event):
-                self._show_start(event)
-            elif event.kind == ATTEMPT_STATE:
-                self._show_lines(lines.pop(event.task_id, ()), event.at_unix_ms)
+            is_start = self._view.is_start(event)
             self._view.apply(event)
+            if is_start:
+                self._show_start(event)
+                continue
+            if event.kind == ATTEMPT_STATE:
+                self._show_lines(lines.pop(event.task_id, ()), event.at_unix_ms)
             self._show(event)
         for rest in lines.values():
             self._show_lines(rest, time.time_ns() // 1_000_000)
@@ -136,7 +137,6 @@ class LineProgress:
             self._write()
 
     def _show_start(self, event: Event) -> None:
-        self._started[event.task_id] = event
         again = f" again (attempt {event.attempt})" if event.attempt else ""
         self._say(event.at_unix_ms, f"Task is starting{again}.", event.step, event.task_id)
 
@@ -146,10 +146,10 @@ class LineProgress:
 
     def _show(self, event: Event) -> None:
         # The tasks that a split makes are of another step than the task that split.
-        start = self._started.get(event.task_id, event)
-        text = event_text(event, start.at_unix_ms)
+        text = event_text(event, self._view.started_ms(event))
         if text:
-            self._say(event.at_unix_ms, text, start.step, event.task_id)
+            step = self._view.starts.get(event.task_id, event).step
+            self._say(event.at_unix_ms, text, step, event.task_id)
 
     def _say(self, unix_ms: int, text: str, step: str = "", task_id: str = "") -> None:
         self._lines.append(f"{clock(unix_ms)} {self._prefix(step, task_id)}{text}\n")
@@ -157,7 +157,7 @@ class LineProgress:
     def _prefix(self, step: str, task_id: str) -> str:
         if not step:
             return ""
-        pid = self._started[task_id].pid if task_id in self._started else 0
+        pid = self._view.starts[task_id].pid if task_id in self._view.starts else 0
         path = "/".join(part for part in (self._run_id, step, task_id) if part)
         return f"[{path}{f' (pid {pid})' if pid else ''}] "
 

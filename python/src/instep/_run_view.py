@@ -63,6 +63,10 @@ class RunView:
 
     Args:
         graph: The graph of its flow.
+
+    Attributes:
+        steps: The steps by name, in the order of the graph.
+        starts: By task id, the event that told of the start of its latest attempt.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -71,7 +75,16 @@ class RunView:
             step.name: StepView(step.name, step.entry_point.language, before[step.name])
             for step in graph.steps
         }
+        self.starts: dict[str, Event] = {}
         self._running: set[str] = set()
+
+    def started_ms(self, event: Event) -> int:
+        """Tells when the attempt that an event is about was started, in unix milliseconds.
+
+        Args:
+            event: What happened.
+        """
+        return self.starts.get(event.task_id, event).at_unix_ms
 
     def is_start(self, event: Event) -> bool:
         """Tells whether an event is the first to say that an attempt runs. To be asked before `apply`.
@@ -115,6 +128,7 @@ class RunView:
         if event.attempt_state in ATTEMPT_RUNS:
             step.first_ms = step.first_ms or event.at_unix_ms
             if event.task_id not in self._running:
+                self.starts[event.task_id] = event
                 self._running.add(event.task_id)
                 step.running += 1
             return

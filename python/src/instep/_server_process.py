@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,14 +108,19 @@ class ServerProcess:
         """Says how the process ended, which it must have."""
         return _describe_exit(self._process.wait(STOP_SECONDS))
 
-    def stop(self) -> None:
-        """Ends the server and waits for its end, which comes after that of its runs. May be called again."""
-        self._control.close()
+    def stop(self, *, wait: bool = True) -> None:
+        """Ends the server. May be called again.
+
+        Args:
+            wait: True to wait for its end, which comes after that of its runs. False to let it end by itself.
+        """
         _live.discard(self)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        with self._control, suppress(OSError):
+            # Only our half: a server that does not listen yet is still to say so before it sees the end.
+            self._control.shutdown(socket.SHUT_WR)
+            if wait and not self.ends_within(STOP_SECONDS):
+                self._process.kill()
+        if wait:
             self._process.wait()
 
     def forget(self) -> None:

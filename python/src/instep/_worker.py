@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import NoReturn
 
 from instep_proto.v1 import host_pb2
@@ -53,8 +52,7 @@ def work(bootstrap: Bootstrap, source: UserFile | None) -> NoReturn:
     try:
         _run_tasks(Session(bootstrap), source, interrupt)
     except InstepError as err:
-        print(f"The worker ends: {err}", file=sys.stderr)
-        _process.flush_streams()
+        _process.write_error(f"The worker ends: {err}\n")
         os._exit(_exit_code(err))
     _process.end(0)
 

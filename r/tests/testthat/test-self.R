@@ -45,7 +45,7 @@ test_that("parameters and constants can't be assigned", {
 
 test_that("a flow can't be an artifact", {
   self <- make_self()
-  expect_error(self$me <- self, "can't be stored", class = "instep_error_output_encode")
+  expect_error(self$me <- self, "can't be stored", class = "instep_error_value_encode")
 })
 
 test_that("outside a foreach there is no item", {

@@ -86,7 +86,7 @@ class Home:
 
 
 class OwnerLock:
-    """The lock that says that this server lives. Taken at once, and kept until the process ends.
+    """The lock that says that this server lives. Taken at once, and kept until it is released.
 
     Args:
         path: The server's lock file.
@@ -101,6 +101,10 @@ class OwnerLock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as err:
             raise StoreError(f"{path} can't be locked: {err.strerror}.") from err
+
+    def release(self) -> None:
+        """Gives the lock up."""
+        os.close(self._file)
 
 
 def is_alive(path: Path) -> bool:

@@ -85,7 +85,9 @@ class Host(asyncio.Protocol):
         """Called by asyncio."""
         self.is_alive = False
         if not self.loaded.done():
-            self.loaded.set_exception(HostError(f"The interpreter for {self._name} ended before it had loaded it."))
+            self.loaded.set_exception(
+                HostError(f"The interpreter for {self._name} ended before it had loaded it.")
+            )
         self._listener.gone(self)
 
     def _handle(self, event: host_pb2.HostEvent) -> None:

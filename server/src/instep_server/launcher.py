@@ -123,15 +123,15 @@ class Launcher:
         self._start_fresh(worker, working_directory)
 
     def stop_forking(self, pool: PoolKey) -> bool:
-        """Makes all further workers of a file fresh processes.
+        """Makes all further workers of a file fresh processes, because a forked one did not come up.
 
         Returns:
-            True when they were forked so far.
+            True when that is new.
         """
         key = (pool.language, pool.file)
-        known = key in self._broken_forks or pool.isolation is Isolation.SPAWN
+        is_new = key not in self._broken_forks
         self._broken_forks.add(key)
-        return not known
+        return is_new
 
     def signal(self, worker: Worker, number: int) -> None:
         """Sends a signal to a worker's process and its children. One that is gone is ignored."""
@@ -174,7 +174,8 @@ class Launcher:
             worker_id=worker.id,
             store_probe_file=str(self._probe),
             env=[
-                key_value_pb2.KeyValue(key=name, value=value) for name, value in sorted(_spool_env(worker).items())
+                key_value_pb2.KeyValue(key=name, value=value)
+                for name, value in sorted(_spool_env(worker).items())
             ],
             file=worker.pool.file,
             reuse=worker.pool.isolation is Isolation.REUSE,
@@ -191,9 +192,9 @@ class Launcher:
 
     def _start_fresh(self, worker: Worker, working_directory: str) -> None:
         read, write = os.pipe()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        files = [os.open(worker.spool.path(stream), flags, 0o600) for stream in LogStream]
+        files: list[int] = []
         try:
+            files += (_open_spool(worker.spool.path(stream)) for stream in LogStream)
             process = processes.start(
                 processes.worker_command(worker.pool.language, read),
                 keep=read,
@@ -216,6 +217,13 @@ def _spool_env(worker: Worker) -> dict[str, str]:
         "INSTEP_STDOUT_FILE": worker.spool.path(LogStream.STDOUT),
         "INSTEP_STDERR_FILE": worker.spool.path(LogStream.STDERR),
     }
+
+
+def _open_spool(path: str) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as err:
+        raise HostError(f"{path} can't be written: {err.strerror}.") from err
 
 
 def _exit_of(returncode: int, max_rss_bytes: int) -> Exit:

@@ -63,7 +63,9 @@ class Manifests:
             )
         if len(manifest) != blob.size or digest_of(manifest) != blob.hash:
             raise RequestError(
-                Reason.DIGEST_MISMATCH, f"The manifest does not have the digest {blob.hash}.", digest=blob.hash
+                Reason.DIGEST_MISMATCH,
+                f"The manifest does not have the digest {blob.hash}.",
+                digest=blob.hash,
             )
         self._keep(change, blob.hash, manifest)
 

@@ -140,7 +140,8 @@ class Orchestrator:
             raise RequestError(Reason.LOAD_UNKNOWN, "The flow is not loaded in this server. Load it again.")
         if load.graph is None:
             raise RequestError(
-                Reason.GRAPH_INVALID, f"The flow can't run: {load.problems[0].message} Load it again to see why."
+                Reason.GRAPH_INVALID,
+                f"The flow can't run: {load.problems[0].message} Load it again to see why.",
             )
         submission = Submission(request, load, self.server_id, now_ms)
         inputs = submission.prepare(self.manifests)
@@ -206,6 +207,22 @@ class Orchestrator:
         if (err := self._given_up.get(key)) is not None:
             raise err
 
+    async def cancel(self, key: int, reason: str) -> None:
+        """Cancels a run, or asks the server that owns it to do so. Returns when that is recorded.
+
+        Args:
+            key: Row id of the run.
+            reason: Why, for people.
+
+        Raises:
+            StoreError: It cannot be recorded.
+        """
+        if (run := self._runs.get(key)) is not None:
+            await run.cancel(reason)
+            return
+        row = {"of_run": key, "reason": reason}
+        await self.db.write(lambda connection: connection.execute(_sqlite.ASK_TO_CANCEL, row), durable=True)
+
     async def shut_down(self, reason: str) -> None:
         """Cancels all runs, waits for them to end, and closes everything.
 
@@ -242,3 +259,11 @@ class Orchestrator:
             await asyncio.sleep(TICK_SECONDS)
             for run in list(self._runs.values()):
                 run.tick()
+            if self._runs:
+                self._cancel_as_asked()
+
+    def _cancel_as_asked(self) -> None:
+        """Cancels own runs that clients of other servers want cancelled."""
+        for row in self.db.all(_sqlite.TO_CANCEL, {"owner": self.server_id}):
+            if (run := self._runs.get(row["id"])) is not None:
+                run.cancel(row["cancel_reason"])

@@ -91,7 +91,7 @@ async def serve(arguments: Arguments) -> None:
     await orchestrator.shut_down("The command that started the run has ended.")
     await server.stop(0)
     path.unlink(missing_ok=True)
-    del lock
+    lock.release()
 
 
 def socket_folder() -> Path:
@@ -110,7 +110,9 @@ def socket_folder() -> Path:
     except OSError as err:
         raise StoreError(f"The directory {folder} for sockets can't be made: {err.strerror}.") from err
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise StoreError(f"{folder} does not belong to you. Remove it, or set XDG_RUNTIME_DIR to a directory of yours.")
+        raise StoreError(
+            f"{folder} does not belong to you. Remove it, or set XDG_RUNTIME_DIR to a directory of yours."
+        )
     if found.st_mode & 0o077:
         folder.chmod(0o700)
     return folder

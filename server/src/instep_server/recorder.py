@@ -231,7 +231,9 @@ class Recorder:
             artifact_row(self._run, task.id, attempt.number, artifact) for artifact in artifacts
         )
         for name in deleted:
-            gone = Artifact(name=name, hash="", manifest_size=0, producer=task.id, producer_step=task.step.name)
+            gone = Artifact(
+                name=name, hash="", manifest_size=0, producer=task.id, producer_step=task.step.name
+            )
             row = artifact_row(self._run, task.id, attempt.number, gone)
             change.artifacts.append({**row, "hash": None})
 

@@ -95,7 +95,8 @@ class Submission:
         """
         values = self._values()
         named = [
-            (spec.variable, _value_of(spec, values), ArtifactKind.PARAMETER) for spec in self._graph.parameters
+            (spec.variable, _value_of(spec, values), ArtifactKind.PARAMETER)
+            for spec in self._graph.parameters
         ]
         named += [(spec.name, spec.manifest, ArtifactKind.CONSTANT) for spec in self._graph.constants]
         for name, manifest, kind in named:
@@ -143,6 +144,7 @@ class Submission:
             "file": self._load.file,
             "working_directory": request.working_directory,
             "owner": self._owner,
+            "cancel_reason": None,
             "origin_run": None,
             "failure": None,
             "failed_task": None,
@@ -167,7 +169,9 @@ class Submission:
         for value in self._request.parameters:
             if value.name not in known:
                 have = ", ".join(sorted(known)) or "none"
-                raise _invalid(value.name, f"Flow {self._graph.flow!r} has no such parameter. It has: {have}.")
+                raise _invalid(
+                    value.name, f"Flow {self._graph.flow!r} has no such parameter. It has: {have}."
+                )
             if value.name in values:
                 raise _invalid(value.name, "It has a value twice.")
             _check_manifest(value.name, value.manifest)
@@ -185,7 +189,9 @@ def _value_of(spec: ParameterSpec, values: dict[str, bytes]) -> bytes:
 
 def _check_manifest(name: str, data: bytes) -> None:
     if len(data) > MAX_PARAMETER_BYTES:
-        raise _invalid(name, f"Its value has {len(data):,} bytes, and at most {MAX_PARAMETER_BYTES:,} are allowed.")
+        raise _invalid(
+            name, f"Its value has {len(data):,} bytes, and at most {MAX_PARAMETER_BYTES:,} are allowed."
+        )
     try:
         manifest = value_pb2.Manifest.FromString(data)
     except DecodeError:

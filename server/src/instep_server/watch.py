@@ -51,9 +51,7 @@ class RunWatcher:
     _unmentioned: dict[tuple[int, int], list[Row]] = field(default_factory=dict)
     _chunk_id: int = 0
 
-    async def stream(
-        self, *, cursor: int, logs: bool
-    ) -> AsyncIterator[control_service_pb2.WatchRunResponse]:
+    async def stream(self, *, cursor: int, logs: bool) -> AsyncIterator[control_service_pb2.WatchRunResponse]:
         """Streams events until the run has ended.
 
         Args:
@@ -86,7 +84,8 @@ class RunWatcher:
     def _events(self, after: int) -> list[run_pb2.Event]:
         params = {"run": self.run.key, "after": after, "limit": BATCH_EVENTS}
         return [
-            event_to_proto(row, self.run.flow, str(self.run.number)) for row in self.db.all(_sqlite.EVENTS, params)
+            event_to_proto(row, self.run.flow, str(self.run.number))
+            for row in self.db.all(_sqlite.EVENTS, params)
         ]
 
     def _has_ended(self) -> bool:

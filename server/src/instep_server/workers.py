@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instep_server.core.dispatch import PoolKey
@@ -43,8 +43,6 @@ class Stop:
     """Why, for people."""
     at: float
     """When, on the monotonic clock."""
-    signal: int
-    """The newest signal sent for it."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -78,9 +76,11 @@ class Worker:
     attempt: Attempt | None = None
     """Its newest attempt, which may have ended."""
     idle_since: float = 0.0
-    """When it last became idle or was drained, on the monotonic clock."""
-    signalled: int = 0
-    """The newest signal sent to a worker without an open attempt. 0: none."""
+    """When it last had nothing to do any more, on the monotonic clock."""
+    was_terminated: bool = False
+    """True when it was sent SIGTERM."""
+    killed: float | None = None
+    """When it was sent SIGKILL, on the monotonic clock. None: it was not."""
 
     def advance(self, event: WorkerEvent) -> None:
         """Moves on in its lifecycle."""
@@ -106,8 +106,6 @@ class Attempt:
     """Who tries."""
     logs: dict[LogStream, StreamLog]
     """Its logs."""
-    leased: float
-    """When it was handed out, last, on the monotonic clock."""
     expires: float
     """When its lease ends, on the monotonic clock."""
     state: AttemptState = AttemptState.LEASED
@@ -122,7 +120,7 @@ class Attempt:
     """Id of the report that ended it. Empty: none did."""
     completion_hash: bytes = b""
     """Hash of that report."""
-    cancel_won: bool = field(default=False)
+    cancel_won: bool = False
     """True when it ended while the run was being ended."""
 
     def advance(self, event: AttemptEvent) -> None:

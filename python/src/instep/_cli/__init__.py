@@ -1,6 +1,6 @@
 """The command line of flows, one for all languages.
 
-A flow written in Python forks its host off here, before gRPC is imported: a host must never have used it. A flow
+A flow written in Python forks its host off here, before gRPC is used: a host must never have done so. A flow
 written in R is its own host and starts `python -m instep._cli`. Everything after that is the same for both.
 
 Commands must feel instant. So the server is started first, and what the command needs is imported while the
@@ -10,10 +10,9 @@ server starts.
 from __future__ import annotations
 
 import os
-import socket
 import sys
-import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from instep._cli._session import FlowFile, Session
@@ -42,10 +41,8 @@ def main_for_flow(flow: type[FlowSpec], argv: Sequence[str] | None = None) -> No
         raise UsageError(f"Flow {flow.__name__!r} must be declared in a file, so that its tasks can load it.")
     file = os.path.realpath(str(module.__file__))
     source = FlowFile(file, "python", flow.__name__, f"python {sys.argv[0]}")
-    if _command(arguments) not in COMMANDS_OF_HOSTS and not _is_bare(arguments):
-        sys.exit(run_command(Session(source), arguments))
-    host_fd, host_pid = _fork_host(flow, file)
-    sys.exit(run_command(Session(source, host_fd=host_fd, host_pid=host_pid), arguments))
+    loads = _command(arguments) in COMMANDS_OF_HOSTS or _is_bare(arguments)
+    sys.exit(run_command(Session(source, serve=partial(_serve, flow, file) if loads else None), arguments))
 
 
 def run_command(session: Session, arguments: Sequence[str]) -> int:
@@ -81,29 +78,11 @@ def _execute(session: Session, signals: Signals, arguments: Sequence[str]) -> in
     return execute(flow_program, arguments, program=session.flow.program, obj=Command(session, signals))
 
 
-def _fork_host(flow: type[FlowSpec], file: str) -> tuple[int, int]:
-    """Forks the host off. Returns our end of the pipe to it, and its process id."""
-    ours, theirs = socket.socketpair()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        ours.close()
-        _serve(theirs.detach(), flow, file)
-    theirs.close()
-    return ours.detach(), pid
+def _serve(flow: type[FlowSpec], file: str, fd: int) -> NoReturn:
+    """Turns this process into the host of a flow."""
+    from instep._host import serve
 
-
-def _serve(fd: int, flow: type[FlowSpec], file: str) -> NoReturn:
-    """Turns this process into the host. Whatever happens, the user's program must not go on in it."""
-    try:
-        from instep._host import serve
-
-        serve(fd, flow, file)
-    except BaseException:  # noqa: BLE001 - it is written out, and the orchestrator sees the host end
-        traceback.print_exc()
-    finally:
-        os._exit(1)
+    serve(fd, flow, file)
 
 
 def _command(arguments: Sequence[str]) -> str:

@@ -92,11 +92,10 @@ def check(ctx: click.Context) -> int:
 def show(command: Command) -> int:
     """Show the steps in order: language, documentation, where they lead."""
     loaded = command.session.loaded
-    show_graph(loaded.graph)
     if loaded.problems:
-        click.echo()
-        show_problems(loaded.graph.flow, loaded.problems)
+        show_problems(command.session.flow_name, loaded.problems)
         return FAILURE
+    show_graph(loaded.graph)
     return SUCCESS
 
 
@@ -123,7 +122,7 @@ def dump_command(command: Command, /, path: str, **options: Any) -> None:
 def _check(command: Command, *, quiet: bool) -> int:
     loaded = command.session.loaded
     if loaded.problems:
-        show_problems(loaded.graph.flow, loaded.problems)
+        show_problems(command.session.flow_name, loaded.problems)
         return FAILURE
     if not quiet:
         click.echo(summary(loaded.graph))

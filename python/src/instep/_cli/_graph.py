@@ -11,6 +11,7 @@ import click
 
 from instep._cli._program import mark
 from instep._format import MARKS, counted
+from instep.errors import InstepInternalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,6 +83,17 @@ def relative(file: str) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else file
 
 
+def decode_inline(manifest: bytes) -> object:
+    """Decodes a value that a graph holds.
+
+    Args:
+        manifest: The manifest, all parts inlined.
+    """
+    from instep.values import decode  # only few commands need it
+
+    return decode(manifest, _no_blob)
+
+
 def transition_text(transition: Transition) -> str:
     """Writes where a step leads.
 
@@ -109,13 +121,11 @@ def _show_step(step: StepSpec) -> None:
 
 
 def _key(case: SwitchCase) -> str:
-    from instep.values import decode
-
-    return repr(decode(case.key, _no_blob))
+    return repr(decode_inline(case.key))
 
 
 def _no_blob(digest: str, size: int) -> bytes:
-    raise AssertionError(f"The key of a switch names blob {digest} of {size} bytes.")
+    raise InstepInternalError(f"A value that must be inlined names blob {digest} of {size} bytes.")
 
 
 def _place(location: SourceLocation) -> str:

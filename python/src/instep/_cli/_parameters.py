@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
+from instep._cli._graph import decode_inline
 from instep._parameter import ParameterKind, convert, variable
 from instep.errors import ParameterInvalidError
 
@@ -92,9 +94,19 @@ class ParameterOption(click.Option):
         record = super().get_help_record(ctx)
         if record is None or self._spec.hide_default or not self._spec.HasField("default"):
             return record
-        from instep.values import describe  # only help texts pay for it
+        return record[0], f"{record[1]}  [default: {default_text(self._spec)}]".lstrip()
 
-        return record[0], f"{record[1]}  [default: {describe(self._spec.default)[1]}]".lstrip()
+
+def default_text(spec: ParameterSpec) -> str:
+    """Writes a default as a person would type it.
+
+    Args:
+        spec: The parameter, which has a default.
+    """
+    value = decode_inline(spec.default)
+    if int(spec.type) == ParameterKind.JSON:
+        return json.dumps(value, ensure_ascii=False)
+    return spec.separator.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def destination(spec: ParameterSpec) -> str:

@@ -50,7 +50,7 @@ class RunCommand(click.Command):
             context_settings=CONTEXT,
             callback=self._run,
             params=[*self._parameters, *_options()],
-            help=f"Run the flow {self._loaded.graph.flow}.",
+            help=f"Run the flow {session.flow_name}.",
         )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -75,10 +75,10 @@ class RunCommand(click.Command):
         quiet: bool = click.get_current_context().find_root().params.get("quiet", False)
         loaded = self._loaded
         if not quiet:
-            click.echo(f"Instep {version()} runs flow {loaded.graph.flow} for user {user_name()}.")
+            click.echo(f"Instep {version()} runs flow {self._session.flow_name} for user {user_name()}.")
             click.echo("Validating the graph...")
         if loaded.problems:
-            show_problems(loaded.graph.flow, loaded.problems)
+            show_problems(self._session.flow_name, loaded.problems)
             return FAILURE
         if not quiet:
             click.echo(f"    {summary(loaded.graph)}")
@@ -188,31 +188,26 @@ def _options() -> list[click.Option]:
             ["--max-workers"],
             type=click.IntRange(min=1),
             metavar="N",
-            show_default="as many as the machine has cores",
-            help="How many tasks may run at once.",
+            help="How many tasks may run at once.  [default: one per core]",
         ),
         click.Option(
             ["--max-num-splits"],
             type=click.IntRange(min=1),
             metavar="N",
-            show_default="10000",
-            help="The largest number of tasks that one foreach may make.",
+            help="How many tasks one foreach may make.  [default: 10000]",
         ),
         click.Option(
             ["--max-log-size"],
             type=click.IntRange(min=1),
             metavar="N",
-            show_default="64",
-            help="The largest size of one log of a task, in MB.",
+            help="How much of each log of a task is kept, in MB.  [default: 64]",
         ),
         click.Option(
             ["--run-id-file"],
             type=click.Path(dir_okay=False, writable=True, path_type=Path),
             help="File to write the run's id to, before its first task starts.",
         ),
-        click.Option(
-            ["--namespace"], metavar="TEXT", help="Namespace of the run.", show_default="user:<your name>"
-        ),
+        click.Option(["--namespace"], metavar="TEXT", help="Namespace of the run.  [default: user:NAME]"),
     ]
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sys
 import time
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
+from instep._cli._signals import HANDLED, Impatient
 from instep._home import flow_home
 from instep._server_process import ServerProcess
 from instep.errors import InstepError, ServerFailedError, TransportError
@@ -42,21 +47,25 @@ class Session:
 
     Args:
         flow: The flow.
-        host_fd: Descriptor of the pipe to the flow's host. None: no host runs.
-        host_pid: Process id of the host when it is a child of ours. None: it is not.
+        host_fd: Descriptor of the pipe to a host of the flow that runs already. None: none does.
+        serve: Serves the flow at the pipe that it is given, in a process that is forked off for it. None: there
+            is no such host.
     """
 
-    def __init__(self, flow: FlowFile, *, host_fd: int | None = None, host_pid: int | None = None) -> None:
+    def __init__(
+        self, flow: FlowFile, *, host_fd: int | None = None, serve: Callable[[int], NoReturn] | None = None
+    ) -> None:
         self.flow = flow
         self._host_fd = host_fd
-        self._host_pid = host_pid
+        self._serve = serve
+        self._host_pid: int | None = None
         self._server: ServerProcess | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _type: object, error: object, _traceback: object) -> None:
+        self.close(wait=not isinstance(error, Impatient))
 
     @cached_property
     def home(self) -> Path:
@@ -64,8 +73,13 @@ class Session:
         return flow_home(Path(self.flow.file))
 
     def start(self) -> ServerProcess:
-        """Starts the server, once. Does not wait for it."""
-        if self._server is None:
+        """Starts the server, and the host when there is one to fork off; once. Does not wait for them."""
+        if self._server is None and self._serve is not None:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._server = ServerProcess(self.home, host_fd=ours.detach())
+                self._host_pid = _fork_host(self._serve, theirs)
+        elif self._server is None:
             host_fd, self._host_fd = self._host_fd, None
             self._server = ServerProcess(self.home, host_fd=host_fd)
         return self._server
@@ -114,8 +128,12 @@ class Session:
             "What it was running is recorded as failed by the next command."
         )
 
-    def close(self) -> None:
-        """Ends the server, its runs and the host. Waits for them. May be called again."""
+    def close(self, *, wait: bool = True) -> None:
+        """Ends the server, its runs and the host.
+
+        Args:
+            wait: True to wait for their end. False to let them end by themselves.
+        """
         connection = self.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
@@ -123,10 +141,31 @@ class Session:
             os.close(self._host_fd)
             self._host_fd = None
         if self._server is not None:
-            self._server.stop()
-        if self._host_pid is not None:
+            self._server.stop(wait=wait)
+        if self._host_pid is not None and wait:
             _reap(self._host_pid)
             self._host_pid = None
+
+
+def _fork_host(serve: Callable[[int], NoReturn], pipe: socket.socket) -> int:
+    # What command line, host and workers all need is imported once, before the fork, while the server starts.
+    # A host must not have used gRPC; that it was imported does no harm.
+    import instep_proto.v1.control_service_pb2  # noqa: F401
+
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for number in HANDLED:
+                signal.signal(number, signal.SIG_DFL)
+            serve(pipe.detach())
+        except BaseException:  # noqa: BLE001 - it is written out; the user's program must not go on in this process
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    return pid
 
 
 def _reap(pid: int) -> None:

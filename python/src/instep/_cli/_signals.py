@@ -29,6 +29,10 @@ class Interrupted(BaseException):
         return 128 + self.signum
 
 
+class Impatient(Interrupted):
+    """A second signal came while the command was already ending its work: it must not wait any longer."""
+
+
 class Signals:
     """Receives signals for a command: as `Interrupted`, or through a queue while somebody waits there."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from instep_proto.v1 import control_service_pb2 as pb
 
-from instep._cli._signals import Interrupted, Signals
+from instep._cli._signals import Impatient, Signals
 from instep.errors import InstepError, TransportError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def watch(session: Session, run: Run, progress: Progress, signals: Signals) -> W
         How it ended.
 
     Raises:
-        Interrupted: A second signal came.
+        Impatient: A second signal came.
         InstepError: The run cannot be followed.
     """
     queue: SimpleQueue[Item] = SimpleQueue()
@@ -92,7 +92,7 @@ def _follow(session: Session, run: Run, progress: Progress, queue: SimpleQueue[I
             progress.notice("Cancelling the run. Interrupt again to stop waiting for it.")
             _cancel(session, run)
         else:
-            raise Interrupted(item)
+            raise Impatient(item)
     return signum
 
 

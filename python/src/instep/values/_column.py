@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final, cast
 
+from instep.values._missing import NA_FLOAT, plain_float
 from instep.values._stream import OFFSETS, WIDTHS, Bytes, Column, Field, StreamError, Type
 
 _CODES: Final = {
@@ -17,9 +18,7 @@ _CODES: Final = {
 
 _INT32_MAX: Final = 2**31 - 1
 
-COMPLEX: Final = Type(
-    "struct", children=(Field("re", Type("float64")), Field("im", Type("float64")))
-)
+COMPLEX: Final = Type("struct", children=(Field("re", Type("float64")), Field("im", Type("float64"))))
 """How a complex number is stored. A missing one has both fields null."""
 
 UTF8: Final = Type("utf8")
@@ -93,8 +92,8 @@ class ColumnBuilder:
         start = self.length
         if self._parts:
             numbers = cast("Sequence[complex | None]", values)
-            self._parts[0].extend([None if value is None else value.real for value in numbers])
-            self._parts[1].extend([None if value is None else value.imag for value in numbers])
+            self._parts[0].extend([None if value is None else plain_float(value.real) for value in numbers])
+            self._parts[1].extend([None if value is None else plain_float(value.imag) for value in numbers])
         else:
             self._extend_flat(values, start)
         self.length += len(values)
@@ -107,11 +106,15 @@ class ColumnBuilder:
             texts = cast("Sequence[str | None]", values)
             self._chunks += [b"" if value is None else value.encode() for value in texts]
         elif kind == "large_binary":
-            self._chunks += [b"" if value is None else value for value in cast("Sequence[bytes | None]", values)]
+            self._chunks += [
+                b"" if value is None else value for value in cast("Sequence[bytes | None]", values)
+            ]
         else:
             plain = [0 if value is None else value for value in values] if nulls else values
             code = _CODES.get(kind)
-            self._data += struct.pack(f"<{len(values)}{code}", *plain) if code else bytes(cast("list[int]", plain))
+            self._data += (
+                struct.pack(f"<{len(values)}{code}", *plain) if code else bytes(cast("list[int]", plain))
+            )
         self._nulls += nulls
 
     def extend_packed(self, data: Bytes, length: int, nulls: Iterable[int] = ()) -> int:
@@ -182,20 +185,19 @@ def _sliced(column: Column) -> list[object]:
     code = "i" if OFFSETS[column.type.kind] == 4 else "q"
     offsets = struct.unpack(f"<{column.length + 1}{code}", column.buffers[0])
     data = memoryview(column.buffers[1])
-    if any(end < start for start, end in zip(offsets, offsets[1:], strict=False)):
+    if any(end < start for start, end in pairwise(offsets)):
         raise StreamError("offsets go backwards")
     if column.type.kind not in {"utf8", "large_utf8"}:
-        return [bytes(data[start:end]) for start, end in zip(offsets, offsets[1:], strict=False)]
+        return [bytes(data[start:end]) for start, end in pairwise(offsets)]
     try:
-        return [str(data[start:end], "utf-8") for start, end in zip(offsets, offsets[1:], strict=False)]
+        return [str(data[start:end], "utf-8") for start, end in pairwise(offsets)]
     except UnicodeDecodeError as error:
         raise StreamError("a text is not UTF-8") from error
 
 
 def _complex_values(column: Column) -> list[object]:
-    nan = float("nan")
     re, im = (cast("list[float | None]", values(child)) for child in column.children)
     return [
-        None if a is None and b is None else complex(nan if a is None else a, nan if b is None else b)
+        None if a is None and b is None else complex(NA_FLOAT if a is None else a, NA_FLOAT if b is None else b)
         for a, b in zip(re, im, strict=True)
     ]

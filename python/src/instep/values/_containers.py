@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
+
+from instep_proto.v1 import value_pb2 as pb
 
 from instep.errors import ValueEncodeError
 from instep.values._column import UTF8
@@ -13,7 +15,6 @@ from instep.values._named import NamedList
 from instep.values._scalars import BOOL, FLOAT64, INT64, is_too_long, refuse_text
 from instep.values._stream import Type
 from instep.values._writer import Writer
-from instep_proto.v1 import value_pb2 as pb
 
 if TYPE_CHECKING:
     from instep.values._reader import Reader
@@ -212,10 +213,9 @@ def decode_pairs(reader: Reader, node: pb.Node, index: int) -> object:
     keys = reader.children(index, pairs.keys, _positions)
     values = reader.children(index, pairs.values, _positions)
     try:
-        result = dict(zip(keys, values, strict=True))  # type: ignore[arg-type]
-    except TypeError:
-        unfit = next(key for key in keys if not isinstance(key, Hashable))
-        reader.refuse(f"a dict has a key of type {type(unfit).__name__}, which Python cannot look up")
+        result = dict(zip(keys, values, strict=True))
+    except TypeError as error:
+        reader.refuse(f"a dict has a key that Python cannot look up ({error})")
     if len(result) != len(keys):
         reader.refuse("a dict has a key twice")
     return result

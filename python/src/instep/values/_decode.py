@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
+from instep_proto.v1 import value_pb2 as pb
+
 from instep.errors import ForeachError, ValueDecodeError
 from instep.values._containers import decode_pairs, decode_record, decode_seq
 from instep.values._reader import MALFORMED, Decoder, Fetch, Reader, parse
 from instep.values._vectors import decode_vector
-from instep_proto.v1 import value_pb2 as pb
 
 
 def _decode_null(reader: Reader, node: pb.Node, index: int) -> None:
@@ -40,7 +41,9 @@ def _decode_opaque(reader: Reader, node: pb.Node, index: int) -> object:
 
 
 def _decode_shared(reader: Reader, node: pb.Node, index: int) -> object:
-    return _open(reader.fetched_manifest(node.shared), reader.fetch, reader.allow_opaque, reader.depth).value(0, -1)
+    return _open(reader.fetched_manifest(node.shared), reader.fetch, reader.allow_opaque, reader.depth).value(
+        0, -1
+    )
 
 
 _KINDS: Final[dict[str, Decoder]] = {
@@ -57,8 +60,12 @@ _KINDS: Final[dict[str, Decoder]] = {
 }
 
 
-def _open(manifest: bytes, fetch: Fetch, allow_opaque: bool, depth: int = 0) -> Reader:  # noqa: FBT001
+def _open(manifest: bytes, fetch: Fetch, allow_opaque: bool, depth: int = 0) -> Reader:
     return Reader(manifest, parse(manifest), fetch, _KINDS, allow_opaque, depth)
+
+
+_LIBRARY_ERRORS: Final = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What the libraries that build values raise when bytes do not fit."""
 
 
 def _translate(error: Exception) -> NoReturn:
@@ -86,7 +93,7 @@ def decode(manifest: bytes, fetch: Fetch, *, allow_opaque: bool = True) -> objec
     """
     try:
         return _open(manifest, fetch, allow_opaque).value(0, -1)
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
+    except _LIBRARY_ERRORS as error:
         _translate(error)
 
 
@@ -113,7 +120,7 @@ def decode_item(manifest: bytes, index: int, fetch: Fetch, *, allow_opaque: bool
         return _item(reader, index)
     except ForeachError:
         raise
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
+    except _LIBRARY_ERRORS as error:
         _translate(error)
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from instep_proto.v1 import value_pb2 as pb
+
 from instep.values._column import values
 from instep.values._reader import parse
 from instep.values._stream import StreamError, read
-from instep_proto.v1 import value_pb2 as pb
 
 _SUMMARY: Final = 200
 _FAMILIES: Final = {"pandas": "pandas.DataFrame", "polars": "polars.DataFrame", "pyarrow": "pyarrow.Table"}
-_PYTHON: Final = {"int64": "int", "float64": "float", "string": "str", "complex128": "complex", "bigint": "int"}
+_PYTHON: Final = {
+    "int64": "int",
+    "float64": "float",
+    "string": "str",
+    "complex128": "complex",
+    "bigint": "int",
+}
 _R: Final = {"bool": "logical", "int32": "integer", "float64": "numeric", "string": "character", "int64": "integer64",
              "complex128": "complex", "date": "Date", "instant": "POSIXct", "bytes": "raw", "duration": "difftime"}  # fmt: skip
 _SCALAR_TEXT: Final = 60
@@ -78,7 +85,10 @@ def _vector(manifest: pb.Manifest, node: pb.Node) -> tuple[str, str]:
 
 def _scalar(manifest: pb.Manifest, vector: pb.Vector) -> str | None:
     """Shows a scalar that is in the manifest itself. `None`: it is not, or has to be converted to be shown."""
-    if vector.logical not in {"bool", "string", "bigint", "decimal"} | {*_PYTHON} and "int" not in vector.logical:
+    if (
+        vector.logical not in {"bool", "string", "bigint", "decimal"} | {*_PYTHON}
+        and "int" not in vector.logical
+    ):
         return None
     if not 0 <= vector.part < len(manifest.parts) or not manifest.parts[vector.part].HasField("inline"):
         return None

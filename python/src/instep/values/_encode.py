@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from importlib import import_module
@@ -80,7 +79,9 @@ def _encode_named_vector(writer: Writer, value: NamedVector) -> int:
     index = encode_value(writer, value.values)
     node = writer.manifest.nodes[index]
     if node.WhichOneof("kind") != "vector" or node.vector.shape == 1:
-        writer.refuse("NAMED_VECTOR", f"is a NamedVector of {type(value.values).__name__}, which is no vector.")
+        writer.refuse(
+            "NAMED_VECTOR", f"is a NamedVector of {type(value.values).__name__}, which is no vector."
+        )
     node.vector.names = writer.strings(value.names)
     return index
 

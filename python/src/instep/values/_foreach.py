@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from instep.errors import ForeachError
 
-_FRAMES = frozenset({("pandas", "DataFrame"), ("polars", "DataFrame"), ("polars", "LazyFrame"), ("pyarrow", "Table")})
+_FRAMES = frozenset(
+    {("pandas", "DataFrame"), ("polars", "DataFrame"), ("polars", "LazyFrame"), ("pyarrow", "Table")}
+)
 
 
 def item_count(value: object) -> int:
@@ -23,9 +25,13 @@ def item_count(value: object) -> int:
     """
     kind = type(value)
     if isinstance(value, Mapping):
-        raise ForeachError("it is a dict, whose items have no order to count on. Store a list of its items or keys.")
+        raise ForeachError(
+            "it is a dict, whose items have no order to count on. Store a list of its items or keys."
+        )
     if any((base.__module__.partition(".")[0], base.__name__) in _FRAMES for base in kind.__mro__):
-        raise ForeachError("it is a data frame. Say what the items are: store a list of its rows, columns or groups.")
+        raise ForeachError(
+            "it is a data frame. Say what the items are: store a list of its rows, columns or groups."
+        )
     if not isinstance(value, Iterable) and not hasattr(value, "__getitem__"):
         raise ForeachError(f"it is {_article(kind)}, which has no items. Store a list.")
     length = getattr(kind, "__len__", None)

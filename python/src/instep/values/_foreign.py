@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from instep.errors import OpaqueForeignError
 from instep_proto.v1 import value_pb2 as pb
+
+from instep.errors import OpaqueForeignError
 
 _LANGUAGES: Final = {"r": "R", "python": "Python"}
 

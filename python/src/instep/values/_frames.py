@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from instep_proto.v1 import value_pb2 as pb
+
 from instep.values._logical import fits
 from instep.values._stream import Column, Field, Type
 from instep.values._writer import Writer
-from instep_proto.v1 import value_pb2 as pb
 
 if TYPE_CHECKING:
     from instep.values._reader import Reader
@@ -48,7 +49,11 @@ class Stored:
 
 
 def stored(
-    logical: str, column: Column, *, levels: list[str | None] | None = None, params: dict[str, str] | None = None
+    logical: str,
+    column: Column,
+    *,
+    levels: list[str | None] | None = None,
+    params: dict[str, str] | None = None,
 ) -> Stored:
     """Makes a column to be written, in one batch."""
     return Stored(logical, column.type, (column,), levels, params or {})
@@ -64,7 +69,9 @@ def label_text(label: object) -> tuple[str | None, str]:
         return label, ""
     if type(label) in (int, float):
         return repr(label), type(label).__name__
-    if isinstance(label, tuple) and all(part is None or type(part) in (str, int, float, bool) for part in label):
+    if isinstance(label, tuple) and all(
+        part is None or type(part) in (str, int, float, bool) for part in label
+    ):
         return json.dumps(label, ensure_ascii=False), "tuple"
     raise TypeError(type(label).__name__)
 
@@ -144,7 +151,9 @@ def _columns(reader: Reader, table: pb.Table, index: int) -> list[Stored]:
     for position, (column, described) in enumerate(zip(table.columns, stream.fields, strict=True)):
         is_list = column.logical == LIST and bool(described.type.children)
         if not is_list and not fits(column.logical, described.type):
-            reader.refuse(f"column {position} of type {column.logical!r} can't be stored as {described.type.kind}")
+            reader.refuse(
+                f"column {position} of type {column.logical!r} can't be stored as {described.type.kind}"
+            )
         columns.append(
             Stored(
                 column.logical,

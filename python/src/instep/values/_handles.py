@@ -17,7 +17,10 @@ _KINDS: Final[tuple[tuple[tuple[type, ...], str], ...]] = (
     ),
     ((io.IOBase,), "An open file only lives in this process. Store its path or its content."),
     ((LockType, RLock), "A lock only lives in this process. Store the data that it guards."),
-    ((types.FrameType, types.TracebackType), "A frame or traceback is a part of a running program. Store its text."),
+    (
+        (types.FrameType, types.TracebackType),
+        "A frame or traceback is a part of a running program. Store its text.",
+    ),
 )
 
 _NAMED: Final = {

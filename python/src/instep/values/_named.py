@@ -36,7 +36,9 @@ class NamedList:
 
     def __init__(self, values: Sequence[Any], names: Sequence[str | None]) -> None:
         if len(values) != len(names):
-            raise ValueError(f"A NamedList needs a name for each value: {len(values)} values, {len(names)} names.")
+            raise ValueError(
+                f"A NamedList needs a name for each value: {len(values)} values, {len(names)} names."
+            )
         self.values = list(values)
         self.names = list(names)
 
@@ -118,7 +120,9 @@ class NamedVector:
         result = dict(zip(self.names, self.values, strict=True))
         if len(result) != len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
-            raise ValueError(f"The vector has more than one element called {twice!r}, so a dict would lose some.")
+            raise ValueError(
+                f"The vector has more than one element called {twice!r}, so a dict would lose some."
+            )
         return result
 
     def to_series(self) -> pd.Series:

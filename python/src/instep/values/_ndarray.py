@@ -50,7 +50,9 @@ class NDArray(np.ndarray):
         ):
             raise ValueError(f"The dimnames have lengths {lengths}, and the array has shape {array.shape}.")
         if dimnames_names is not None and len(dimnames_names) != array.ndim:
-            raise ValueError(f"There are {len(dimnames_names)} names of dimnames for {array.ndim} dimensions.")
+            raise ValueError(
+                f"There are {len(dimnames_names)} names of dimnames for {array.ndim} dimensions."
+            )
         if dimnames is not None:
             array.dimnames = tuple(None if names is None else list(names) for names in dimnames)
         if dimnames_names is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from instep_proto.v1 import value_pb2 as pb
 
 from instep.values import _column
 from instep.values._column import COMPLEX
@@ -19,7 +20,6 @@ from instep.values._ndarray import NDArray
 from instep.values._opaque import encode_opaque
 from instep.values._stream import Bytes, Column, Type, size_of
 from instep.values._writer import POOLED_ROWS, Writer
-from instep_proto.v1 import value_pb2 as pb
 
 if TYPE_CHECKING:
     from instep.values._reader import Reader
@@ -158,7 +158,9 @@ def _microseconds(writer: Writer, array: AnyArray, missing: Mask, factors: Mappi
     ticks = _zeroed(array.view(np.int64), missing)
     limit = (2**63 - 1) // factor
     if ticks.size and not -limit <= ticks.min() <= ticks.max() <= limit:
-        writer.refuse("TIME_RANGE", f"holds a time of type {array.dtype} that 64 bits of microseconds can't hold.")
+        writer.refuse(
+            "TIME_RANGE", f"holds a time of type {array.dtype} that 64 bits of microseconds can't hold."
+        )
     return ticks if factor == 1 else ticks * factor
 
 
@@ -229,15 +231,16 @@ def place(writer: Writer, cells: Cells) -> tuple[int, int]:
     Returns:
         The index of the part, and the first row.
     """
-    if len(cells.data) > POOLED_ROWS or not isinstance(cells.data, np.ndarray):
-        if len(cells.data) > POOLED_ROWS:
-            return writer.column(column_of(cells)), 0
-        builder, part = writer.pool(cells.type)
-        return part, builder.extend(cells.data)
+    if len(cells.data) > POOLED_ROWS:
+        return writer.column(column_of(cells)), 0
     builder, part = writer.pool(cells.type)
+    if not isinstance(cells.data, np.ndarray):
+        return part, builder.extend(cells.data)
     if cells.logical == "complex128":
-        gone = np.zeros(len(cells.data), bool) if cells.missing is None else cells.missing
-        return part, builder.extend([None if is_na else value for value, is_na in zip(cells.data.tolist(), gone, strict=True)])
+        rows = cells.data.astype(object)
+        if cells.missing is not None:
+            rows[cells.missing] = None
+        return part, builder.extend(rows.tolist())
     nulls = [] if cells.missing is None else np.flatnonzero(cells.missing).tolist()
     return part, builder.extend_packed(bytes_of(cells.data), len(cells.data), nulls)
 
@@ -351,13 +354,18 @@ def missing_of(columns: Sequence[Column]) -> Mask | None:
     """Tells which rows of a column are null. `None`: none is."""
     if not any(column.nulls for column in columns):
         return None
-    gone = [
-        ~valid_bits(column) if column.nulls else np.zeros(column.length, np.bool_) for column in columns
-    ]
+    gone = [~valid_bits(column) if column.nulls else np.zeros(column.length, np.bool_) for column in columns]
     return gone[0] if len(gone) == 1 else np.concatenate(gone)
 
 
-_STORAGE: Final = {"date": "int32", "naive": "int64", "duration": "int64", "instant": "int64", "time": "int64", "factor": "int32"}
+_STORAGE: Final = {
+    "date": "int32",
+    "naive": "int64",
+    "duration": "int64",
+    "instant": "int64",
+    "time": "int64",
+    "factor": "int32",
+}
 
 
 def numbers_of(columns: Sequence[Column], logical: str) -> AnyArray:

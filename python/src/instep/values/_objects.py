@@ -61,7 +61,9 @@ class ObjectStore:
         try:
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError as error:
-            raise BlobMissingError(f"Blob {digest} is not in the store {self.root}.", digest=digest) from error
+            raise BlobMissingError(
+                f"Blob {digest} is not in the store {self.root}.", digest=digest
+            ) from error
         try:
             found = os.fstat(file).st_size
             if found != size:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import sys
 import types
 import warnings
@@ -20,12 +21,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import cloudpickle
+from instep_proto.v1 import value_pb2 as pb
 
 from instep.values._foreign import ForeignObject
 from instep.values._handles import not_storable
 from instep.values._user_code import is_user_code, user_modules, with_name
 from instep.values._writer import OWN_BLOB_BYTES, Writer
-from instep_proto.v1 import value_pb2 as pb
 
 if TYPE_CHECKING:
     from instep.values._reader import Reader
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 CODEC: Final = "pickle5"
 PREVIEW_BYTES: Final = 1024
 ALLOW_VARIABLE: Final = "INSTEP_ALLOW_OPAQUE"
+
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class _HandleError(Exception):
@@ -123,6 +126,7 @@ def _preview(value: object) -> str:
         text = repr(value)
     except Exception:  # noqa: BLE001  a preview is no reason to fail, whatever the class of the value raises
         return ""
+    text = _ADDRESS.sub("", text[: 4 * PREVIEW_BYTES])  # else equal values would have different digests
     return text.encode("utf-8", "replace")[:PREVIEW_BYTES].decode("utf-8", "ignore")
 
 
@@ -206,7 +210,7 @@ def _handle(reader: Reader, node: pb.Node, index: int) -> ForeignObject:
 
 def encode_foreign(writer: Writer, value: ForeignObject) -> int:
     """Adds a value of another language, unchanged."""
-    source, parts, root = value._stored()
+    source, parts, _ = value._stored()
     node, index = writer.node()
     node.CopyFrom(source)
     places = [writer.stored(part) for part in parts]

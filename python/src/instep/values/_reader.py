@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from google.protobuf.message import DecodeError
+from instep_proto.v1 import digest_pb2
+from instep_proto.v1 import value_pb2 as pb
 
 from instep.errors import ValueDecodeError
 from instep.values import _column
@@ -26,7 +28,6 @@ from instep.values._digest import hash_of
 from instep.values._logical import fits
 from instep.values._stream import Bytes, Column, Stream, StreamError, read
 from instep.values._writer import FORMAT, MAX_DEPTH, MAX_NODES, OWN_BLOB_BYTES
-from instep_proto.v1 import digest_pb2, value_pb2 as pb
 
 Fetch = Callable[[str, int], Bytes]
 """Gives the bytes of a blob by its hash and size."""
@@ -103,7 +104,9 @@ class Reader:
             code: Name of the rule that is broken.
         """
         where = self.where()
-        raise ValueDecodeError(f"The stored value can't be read: at {where}, {problem}.", code=code, path=where)
+        raise ValueDecodeError(
+            f"The stored value can't be read: at {where}, {problem}.", code=code, path=where
+        )
 
     # Nodes.
 

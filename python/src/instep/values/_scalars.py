@@ -10,7 +10,7 @@ from typing import Final, Never
 from instep.values import _times as times
 from instep.values._column import COMPLEX, LARGE_BINARY, UTF8
 from instep.values._logical import INSTANT, NAIVE, STORED_AS
-from instep.values._missing import NAType, is_na_float, plain_float
+from instep.values._missing import NAType, plain_float
 from instep.values._stream import Type
 from instep.values._writer import Writer
 
@@ -21,6 +21,7 @@ DATE: Final = STORED_AS["date"]
 DURATION: Final = STORED_AS["duration"]
 TIME: Final = STORED_AS["time"]
 
+
 def encode_none(writer: Writer, value: None) -> int:
     """Adds None."""
     node, index = writer.node()
@@ -28,7 +29,7 @@ def encode_none(writer: Writer, value: None) -> int:
     return index
 
 
-def encode_bool(writer: Writer, value: bool) -> int:  # noqa: FBT001
+def encode_bool(writer: Writer, value: bool) -> int:
     """Adds a bool."""
     return writer.scalar("bool", BOOL, value)[1]
 
@@ -56,8 +57,7 @@ def encode_float(writer: Writer, value: float) -> int:
 
 def encode_complex(writer: Writer, value: complex) -> int:
     """Adds a complex number."""
-    missing = is_na_float(value.real) and is_na_float(value.imag)
-    return writer.scalar("complex128", COMPLEX, None if missing else value)[1]
+    return writer.scalar("complex128", COMPLEX, value)[1]
 
 
 def encode_str(writer: Writer, value: str) -> int:

@@ -37,7 +37,15 @@ _RECORD_BATCH: Final = 3
 
 # The numbers that Arrow's FlatBuffers schema gives to types.
 _INT, _FLOAT, _BINARY, _UTF8, _BOOL, _DATE, _TIME, _TIMESTAMP = 2, 3, 4, 5, 6, 8, 9, 10
-_LIST, _STRUCT, _FIXED_SIZE_LIST, _DURATION, _LARGE_BINARY, _LARGE_UTF8, _LARGE_LIST = 12, 13, 16, 18, 19, 20, 21
+_LIST, _STRUCT, _FIXED_SIZE_LIST, _DURATION, _LARGE_BINARY, _LARGE_UTF8, _LARGE_LIST = (
+    12,
+    13,
+    16,
+    18,
+    19,
+    20,
+    21,
+)
 _MICROSECOND, _NANOSECOND = 2, 3
 
 WIDTHS: Final = {
@@ -157,9 +165,7 @@ def _field_table(column: Field) -> fb.Place:
 
 
 def _message(header_type: int, header: fb.Place, body_length: int) -> bytes:
-    return fb.build(
-        fb.table((0, "h", 4), (1, "b", header_type), (2, "o", header), (3, "q", body_length))
-    )
+    return fb.build(fb.table((0, "h", 4), (1, "b", header_type), (2, "o", header), (3, "q", body_length)))
 
 
 def _framed(message: bytes, start: int, alignment: int) -> bytes:
@@ -364,7 +370,7 @@ def _messages(data: memoryview) -> Iterator[tuple[int, fb.Table, memoryview]]:
     """Goes through the messages of a stream: kind, header and body."""
     position = 0
     while True:
-        if position + 8 > len(data) or data[position : position + 4] != _CONTINUATION:
+        if position + 8 > len(data) or bytes(data[position : position + 4]) != _CONTINUATION:
             raise StreamError("a message has no frame, or the end mark is missing")
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         if size == 0:

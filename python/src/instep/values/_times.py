@@ -94,7 +94,9 @@ def zone_or_utc(name: str) -> datetime.tzinfo:
     """Gives the time zone of a name or offset; warns and gives UTC if this machine does not know it."""
     zone = zone_of(name)
     if zone is None:
-        warnings.warn(LossWarning(f"Time zone {name!r} is not known here. Times are read in UTC."), stacklevel=2)
+        warnings.warn(
+            LossWarning(f"Time zone {name!r} is not known here. Times are read in UTC."), stacklevel=2
+        )
     return zone or datetime.UTC
 
 

@@ -104,7 +104,9 @@ def find_or_make(name: str, path: str, maker: Callable[..., object], arguments: 
     return maker(*arguments) if found is None else found
 
 
-def set_unless_found(target: object, state: tuple[str, str, Callable[[object, object], object], object]) -> None:
+def set_unless_found(
+    target: object, state: tuple[str, str, Callable[[object, object], object], object]
+) -> None:
     """Finishes building a class or function that was not loaded. Called by unpickling."""
     name, path, setter, content = state
     if _loaded(name, path) is not target:

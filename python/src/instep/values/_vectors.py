@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from instep_proto.v1 import value_pb2 as pb
+
 from instep.values import _times as times
 from instep.values._containers import collect
 from instep.values._logical import NUMBERS
 from instep.values._missing import NA_FLOAT, NAType
 from instep.values._named import NamedVector
 from instep.values._reader import Reader
-from instep_proto.v1 import value_pb2 as pb
 
 _DIGITS: Final = re.compile(r"-?[0-9]{1,4300}", re.ASCII)
 """What a bigint looks like. Python reads no more than 4300 digits unless told otherwise."""
@@ -36,8 +37,8 @@ def decode_vector(reader: Reader, node: pb.Node, index: int) -> object:
     if vector.shape != pb.SHAPE_VECTOR:
         reader.refuse("a vector has no shape")
     values = _decode_many(reader, node, index)
-    if not vector.HasField("names"):
-        return values
+    if not vector.HasField("names") or node.origin == "pandas":
+        return values  # a series has its index in a note; the names are for R
     return NamedVector(values, reader.texts(vector.names, index, vector.count))
 
 
@@ -176,9 +177,7 @@ def elements(reader: Reader, vector: pb.Vector, params: Mapping[str, str]) -> li
     if vector.logical in _PLAIN:
         return rows
     unit = unit_of(reader, vector)
-    return [
-        None if row is None else convert(reader, vector.logical, row, params, unit=unit) for row in rows
-    ]
+    return [None if row is None else convert(reader, vector.logical, row, params, unit=unit) for row in rows]
 
 
 def _decode_container(reader: Reader, vector: pb.Vector, params: Mapping[str, str]) -> object:

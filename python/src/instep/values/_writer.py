@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, NoReturn
 
+from instep_proto.v1 import value_pb2 as pb
+
 from instep._version import version
 from instep.errors import ValueEncodeError
 from instep.values._column import ColumnBuilder
 from instep.values._digest import Blob, Digest
 from instep.values._loss import Loss
 from instep.values._stream import Bytes, Column, Field, Type, size_of, write
-from instep_proto.v1 import value_pb2 as pb
 
 FORMAT: Final = 1
 INLINE_BYTES: Final = 4096
@@ -118,9 +119,11 @@ class Writer:
             raise NotPortableError(f"the value is nested deeper than {MAX_DEPTH} levels")
         self._open.add(id(container))
         self._path.append("")
-        yield self._path
-        self._path.pop()
-        self._open.discard(id(container))
+        try:
+            yield self._path
+        finally:
+            self._path.pop()
+            self._open.discard(id(container))
 
     def refuse(self, code: str, problem: str) -> NoReturn:
         """Raises the error that the value cannot be stored.

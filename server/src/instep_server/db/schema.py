@@ -52,6 +52,8 @@ runs = Table(
     Column("working_directory", Text, nullable=False),
     # Id of the server that runs it.
     Column("owner", Text, nullable=False),
+    # Why another server wants the owner to cancel it. Null: none does.
+    Column("cancel_reason", Text),
     Column("origin_run", Integer, ForeignKey("runs.id")),
     # Serialized Failure, and the number of the task to which it belongs.
     Column("failure", LargeBinary),
@@ -61,6 +63,7 @@ runs = Table(
     Column("request_id", Text, nullable=False, unique=True),
     Column("request_hash", Text, nullable=False),
     UniqueConstraint("flow", "number"),
+    Index("runs_by_state", "state", "owner"),
 )
 
 tasks = Table(

@@ -86,6 +86,12 @@ UPDATE_RUN = (
     )
 )
 
+ASK_TO_CANCEL = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"))
+    .values(cancel_reason=func.coalesce(runs.c.cancel_reason, bindparam("reason")))
+)
+
 _of_task = and_(tasks.c.run == bindparam("of_run"), tasks.c.number == bindparam("of_task"))
 UPDATE_TASK = (
     update(tasks)
@@ -143,6 +149,12 @@ ORPHANED_ATTEMPTS = (
 )
 
 # Reads.
+
+TO_CANCEL = select(runs.c.id, runs.c.cancel_reason).where(
+    runs.c.state.in_(_numbers(RunState.PENDING, RunState.RUNNING)),
+    runs.c.owner == bindparam("owner"),
+    runs.c.cancel_reason.is_not(None),
+)
 
 FLOWS = (
     select(flows.c.name)
@@ -273,7 +285,9 @@ RUN_LOG_CHUNKS = (
     .where(log_chunks.c.run == bindparam("run"), log_chunks.c.id > bindparam("after"))
     .order_by(log_chunks.c.id)
 )
-LOG_LENGTH = select(func.coalesce(func.max(log_chunks.c.start + log_chunks.c.length), literal_column("0"))).where(
+LOG_LENGTH = select(
+    func.coalesce(func.max(log_chunks.c.start + log_chunks.c.length), literal_column("0"))
+).where(
     log_chunks.c.run == bindparam("run"),
     log_chunks.c.task == bindparam("task"),
     log_chunks.c.attempt == bindparam("attempt"),
@@ -284,6 +298,8 @@ _child, _parent = tasks.alias("child"), tasks.alias("parent")
 # The task that a task starts from.
 PARENT_ATTEMPT = (
     select(_parent.c.number, _parent.c.attempts)
-    .select_from(_child.join(_parent, and_(_parent.c.run == _child.c.run, _parent.c.number == _child.c.inherits)))
+    .select_from(
+        _child.join(_parent, and_(_parent.c.run == _child.c.run, _parent.c.number == _child.c.inherits))
+    )
     .where(_child.c.run == bindparam("run"), _child.c.number == bindparam("task"))
 )

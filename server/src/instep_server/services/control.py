@@ -29,7 +29,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
     """The service of the same name."""
 
     @unary(TokenKind.CLIENT)
-    async def LoadFlow(self, request: pb.LoadFlowRequest, grant: Grant) -> pb.LoadFlowResponse:  # noqa: N802
+    async def LoadFlow(self, request: pb.LoadFlowRequest, grant: Grant) -> pb.LoadFlowResponse:
         """Loads a flow."""
         load = await self.orchestrator.load(request.file, request.language)
         return pb.LoadFlowResponse(
@@ -39,13 +39,13 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def SubmitRun(self, request: pb.SubmitRunRequest, grant: Grant) -> pb.SubmitRunResponse:  # noqa: N802
+    async def SubmitRun(self, request: pb.SubmitRunRequest, grant: Grant) -> pb.SubmitRunResponse:
         """Records a run and starts it."""
         key = await self.orchestrator.submit(request)
         return pb.SubmitRunResponse(run=self._run(key))
 
     @unary(TokenKind.CLIENT)
-    async def StartRun(self, request: pb.StartRunRequest, grant: Grant) -> pb.StartRunResponse:  # noqa: N802
+    async def StartRun(self, request: pb.StartRunRequest, grant: Grant) -> pb.StartRunResponse:
         """Starts a run that was held."""
         key = self.orchestrator.find_run(request.flow, request.run_id)["id"]
         if (active := self.orchestrator.active(key)) is not None:
@@ -53,27 +53,25 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         return pb.StartRunResponse(run=self._run(key))
 
     @unary(TokenKind.CLIENT)
-    async def CancelRun(self, request: pb.CancelRunRequest, grant: Grant) -> pb.CancelRunResponse:  # noqa: N802
+    async def CancelRun(self, request: pb.CancelRunRequest, grant: Grant) -> pb.CancelRunResponse:
         """Cancels a run."""
         row = self.orchestrator.find_run(request.flow, request.run_id)
-        active = self.orchestrator.active(row["id"])
-        if active is not None:
-            await active.cancel(request.reason or "The run was cancelled.")
-        elif row["state"] not in RUN_ENDS:
-            raise RequestError(
-                Reason.MALFORMED,
-                f"Run {request.flow}/{row['number']} belongs to another orchestrator. End the command that runs it.",
-            )
+        if row["state"] not in RUN_ENDS:
+            await self.orchestrator.cancel(row["id"], request.reason or "The run was cancelled.")
         return pb.CancelRunResponse(run=self._run(row["id"]))
 
     @streaming(TokenKind.CLIENT)
-    async def WatchRun(self, request: pb.WatchRunRequest, grant: Grant) -> AsyncIterator[pb.WatchRunResponse]:  # noqa: N802
+    async def WatchRun(self, request: pb.WatchRunRequest, grant: Grant) -> AsyncIterator[pb.WatchRunResponse]:
         """Streams the events of a run."""
         orchestrator = self.orchestrator
         row = orchestrator.find_run(request.flow, request.run_id)
         run = WatchedRun(key=row["id"], flow=row["flow_name"], number=row["number"])
         watcher = RunWatcher(
-            orchestrator.db, orchestrator.logs, orchestrator.changes, run, lambda: orchestrator.check_store(run.key)
+            orchestrator.db,
+            orchestrator.logs,
+            orchestrator.changes,
+            run,
+            lambda: orchestrator.check_store(run.key),
         )
         async for message in watcher.stream(cursor=request.cursor, logs=request.logs):
             yield message
@@ -81,12 +79,12 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
                 await orchestrator.recover()
 
     @unary(TokenKind.CLIENT)
-    async def ListFlows(self, request: pb.ListFlowsRequest, grant: Grant) -> pb.ListFlowsResponse:  # noqa: N802
+    async def ListFlows(self, request: pb.ListFlowsRequest, grant: Grant) -> pb.ListFlowsResponse:
         """Lists flows."""
         return pb.ListFlowsResponse(flows=[row["name"] for row in self.orchestrator.db.all(_sqlite.FLOWS)])
 
     @unary(TokenKind.CLIENT)
-    async def ListRuns(self, request: pb.ListRunsRequest, grant: Grant) -> pb.ListRunsResponse:  # noqa: N802
+    async def ListRuns(self, request: pb.ListRunsRequest, grant: Grant) -> pb.ListRunsResponse:
         """Lists runs, newest first."""
         limit = request.limit or MAX_RUNS
         wanted = set(request.tags)
@@ -100,13 +98,13 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         return pb.ListRunsResponse(runs=runs)
 
     @unary(TokenKind.CLIENT)
-    async def GetRun(self, request: pb.GetRunRequest, grant: Grant) -> pb.GetRunResponse:  # noqa: N802
+    async def GetRun(self, request: pb.GetRunRequest, grant: Grant) -> pb.GetRunResponse:
         """Reads one run."""
         row = self.orchestrator.find_run(request.flow, request.run_id)
         return pb.GetRunResponse(run=self._run_of(row), graph=self._graph(row["id"]))
 
     @unary(TokenKind.CLIENT)
-    async def ListSteps(self, request: pb.ListStepsRequest, grant: Grant) -> pb.ListStepsResponse:  # noqa: N802
+    async def ListSteps(self, request: pb.ListStepsRequest, grant: Grant) -> pb.ListStepsResponse:
         """Lists the steps of a run that have tasks."""
         run = self.orchestrator.find_run(request.flow, request.run_id)
         specs = {step.name: step for step in self._graph(run["id"]).steps}
@@ -116,12 +114,14 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def ListTasks(self, request: pb.ListTasksRequest, grant: Grant) -> pb.ListTasksResponse:  # noqa: N802
+    async def ListTasks(self, request: pb.ListTasksRequest, grant: Grant) -> pb.ListTasksResponse:
         """Lists tasks, newest first."""
         run = self.orchestrator.find_run(request.flow, request.run_id)
         if request.task_id:
             row = find_task(self.orchestrator.db, run, request.task_id)
-            self._check_step(run, request.step, [row] if row["step"] == request.step or not request.step else [])
+            self._check_step(
+                run, request.step, [row] if row["step"] == request.step or not request.step else []
+            )
             return pb.ListTasksResponse(tasks=self._tasks(run, [row]))
         limit = min(request.limit or MAX_TASKS, MAX_TASKS)
         params = {
@@ -139,7 +139,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def ListArtifacts(self, request: pb.ListArtifactsRequest, grant: Grant) -> pb.ListArtifactsResponse:  # noqa: N802
+    async def ListArtifacts(self, request: pb.ListArtifactsRequest, grant: Grant) -> pb.ListArtifactsResponse:
         """Lists all artifacts that a task left behind."""
         found = self._left_behind(request)
         return pb.ListArtifactsResponse(
@@ -147,7 +147,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def GetArtifact(self, request: pb.GetArtifactRequest, grant: Grant) -> pb.GetArtifactResponse:  # noqa: N802
+    async def GetArtifact(self, request: pb.GetArtifactRequest, grant: Grant) -> pb.GetArtifactResponse:
         """Reads the manifest of one artifact."""
         row = self._left_behind(request).get(request.name)
         if row is None:
@@ -162,7 +162,9 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             artifact=convert_run.artifact_to_proto(row),
             manifest=manifest,
             object_root=str(self.orchestrator.store.root),
-            blobs=[digest_pb2.Digest(hash=blob.hash, size=blob.size) for blob in blobs_of(manifest, manifests)],
+            blobs=[
+                digest_pb2.Digest(hash=blob.hash, size=blob.size) for blob in blobs_of(manifest, manifests)
+            ],
         )
 
     def _run(self, key: int) -> run_pb2.Run:

@@ -26,12 +26,13 @@ class LogService(Service, log_service_pb2_grpc.LogServiceServicer):
     """The service of the same name."""
 
     @unary(TokenKind.SESSION)
-    async def AppendLogs(self, request: pb.AppendLogsRequest, grant: Grant) -> pb.AppendLogsResponse:  # noqa: N802
+    async def AppendLogs(self, request: pb.AppendLogsRequest, grant: Grant) -> pb.AppendLogsResponse:
         """Appends to the log of the caller's attempt."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         if len(request.data) > LOG_BATCH_BYTES:
             raise RequestError(
-                Reason.LIMIT_EXCEEDED, f"A piece has at most {LOG_BATCH_BYTES:,} bytes, not {len(request.data):,}."
+                Reason.LIMIT_EXCEEDED,
+                f"A piece has at most {LOG_BATCH_BYTES:,} bytes, not {len(request.data):,}.",
             )
         log = attempt.worker.run.append_logs(
             attempt, _stream(request.stream), request.offset, request.data, request.dropped_bytes
@@ -41,7 +42,7 @@ class LogService(Service, log_service_pb2_grpc.LogServiceServicer):
         )
 
     @streaming(TokenKind.CLIENT)
-    async def TailLogs(self, request: pb.TailLogsRequest, grant: Grant) -> AsyncIterator[pb.TailLogsResponse]:  # noqa: N802
+    async def TailLogs(self, request: pb.TailLogsRequest, grant: Grant) -> AsyncIterator[pb.TailLogsResponse]:
         """Reads a log, and follows it when asked to."""
         db, files = self.orchestrator.db, self.orchestrator.logs
         run = self.orchestrator.find_run(request.flow, request.run_id)
@@ -61,7 +62,10 @@ class LogService(Service, log_service_pb2_grpc.LogServiceServicer):
                     start = max(offset, row["start"])
                     data = files.read(path, start, min(LOG_BATCH_BYTES, end - start))
                     yield pb.TailLogsResponse(
-                        offset=start, data=data, at_unix_ms=row["at_unix_ms"], dropped_bytes=_dropped(row, start)
+                        offset=start,
+                        data=data,
+                        at_unix_ms=row["at_unix_ms"],
+                        dropped_bytes=_dropped(row, start),
                     )
                     offset = start + len(data)
             if len(rows) == BATCH_CHUNKS:
@@ -84,7 +88,9 @@ def _stream(number: int) -> LogStream:
     try:
         return LogStream(number)
     except ValueError:
-        raise RequestError(Reason.MALFORMED, f"There is no log stream {number}. Choose stdout or stderr.") from None
+        raise RequestError(
+            Reason.MALFORMED, f"There is no log stream {number}. Choose stdout or stderr."
+        ) from None
 
 
 def _dropped(row: Row, start: int) -> int:

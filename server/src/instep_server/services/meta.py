@@ -17,7 +17,7 @@ def limit_entries() -> list[key_value_pb2.KeyValue]:
 class MetaService(Service, meta_service_pb2_grpc.MetaServiceServicer):
     """The service of the same name."""
 
-    async def GetServerInfo(  # noqa: N802 - named by the contract
+    async def GetServerInfo(
         self, request: meta_service_pb2.GetServerInfoRequest, context: Context
     ) -> meta_service_pb2.GetServerInfoResponse:
         """Needs no token."""

@@ -35,7 +35,9 @@ def find_task(db: Database, run: Row, task_id: str) -> Row:
         row = db.one(_sqlite.TASK, {"run": run["id"], "task": int(task_id)})
     if row is None:
         raise RequestError(
-            Reason.TASK_UNKNOWN, f"Run {run['flow_name']}/{run['number']} has no task {task_id!r}.", task=task_id
+            Reason.TASK_UNKNOWN,
+            f"Run {run['flow_name']}/{run['number']} has no task {task_id!r}.",
+            task=task_id,
         )
     return row
 
@@ -60,7 +62,11 @@ def find_attempt(db: Database, run: Row, task_id: str, number: int | None) -> At
         raise RequestError(
             Reason.ATTEMPT_UNKNOWN,
             f"Task {run['flow_name']}/{run['number']}/{task['step']}/{task_id} has"
-            + (f" no attempt {number}: it has {newest + 1}." if number is not None else " not been tried yet."),
+            + (
+                f" no attempt {number}: it has {newest + 1}."
+                if number is not None
+                else " not been tried yet."
+            ),
             task=task_id,
         )
     return AttemptKey(task["number"], number)

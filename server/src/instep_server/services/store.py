@@ -19,7 +19,7 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
     """The service of the same name."""
 
     @unary(TokenKind.SESSION, TokenKind.CLIENT)
-    async def ResolveBlobs(self, request: pb.ResolveBlobsRequest, grant: Grant) -> pb.ResolveBlobsResponse:  # noqa: N802
+    async def ResolveBlobs(self, request: pb.ResolveBlobsRequest, grant: Grant) -> pb.ResolveBlobsResponse:
         """Tells where blobs are."""
         self._check_reader(grant, request.lease_token)
         _check_number(request.digests)
@@ -34,7 +34,9 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
         return response
 
     @unary(TokenKind.SESSION)
-    async def PrepareUploads(self, request: pb.PrepareUploadsRequest, grant: Grant) -> pb.PrepareUploadsResponse:  # noqa: N802
+    async def PrepareUploads(
+        self, request: pb.PrepareUploadsRequest, grant: Grant
+    ) -> pb.PrepareUploadsResponse:
         """Tells which blobs are present and where to write the others."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         _check_number(request.digests)
@@ -52,7 +54,7 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
         return response
 
     @unary(TokenKind.SESSION)
-    async def CommitUploads(self, request: pb.CommitUploadsRequest, grant: Grant) -> pb.CommitUploadsResponse:  # noqa: N802
+    async def CommitUploads(self, request: pb.CommitUploadsRequest, grant: Grant) -> pb.CommitUploadsResponse:
         """Makes uploaded blobs visible."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         _check_number(request.uploads)
@@ -64,7 +66,7 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
         return response
 
     @streaming(TokenKind.SESSION, TokenKind.CLIENT)
-    async def ReadBlob(self, request: pb.ReadBlobRequest, grant: Grant) -> AsyncIterator[pb.ReadBlobResponse]:  # noqa: N802
+    async def ReadBlob(self, request: pb.ReadBlobRequest, grant: Grant) -> AsyncIterator[pb.ReadBlobResponse]:
         """Reads a blob, or a range of it."""
         self._check_reader(grant, request.lease_token)
         blob = BlobId(request.digest.hash, request.digest.size)
@@ -77,12 +79,13 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
             yield pb.ReadBlobResponse(data=piece)
 
     @unary(TokenKind.SESSION)
-    async def WriteBlob(self, request: pb.WriteBlobRequest, grant: Grant) -> pb.WriteBlobResponse:  # noqa: N802
+    async def WriteBlob(self, request: pb.WriteBlobRequest, grant: Grant) -> pb.WriteBlobResponse:
         """Writes a range of an upload."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         if len(request.data) > CHUNK_BYTES:
             raise RequestError(
-                Reason.LIMIT_EXCEEDED, f"A piece has at most {CHUNK_BYTES:,} bytes, not {len(request.data):,}."
+                Reason.LIMIT_EXCEEDED,
+                f"A piece has at most {CHUNK_BYTES:,} bytes, not {len(request.data):,}.",
             )
         committed = self.orchestrator.store.write(
             request.upload_id, attempt.lease_id, request.offset, request.data

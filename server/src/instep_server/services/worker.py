@@ -6,9 +6,9 @@ from instep_proto.v1 import worker_service_pb2 as pb
 from instep_proto.v1 import worker_service_pb2_grpc
 
 from instep_server import limits
-from instep_server.active_run import report_hash
 from instep_server.core.states import WorkerEvent
 from instep_server.errors import Reason, RequestError
+from instep_server.reports import report_hash
 from instep_server.services.guard import Service, unary
 from instep_server.services.leases import attempt_of, check_open, open_attempt_of, worker_of
 from instep_server.services.meta import limit_entries
@@ -22,7 +22,9 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
     """The service of the same name."""
 
     @unary(TokenKind.BOOTSTRAP)
-    async def RegisterWorker(self, request: pb.RegisterWorkerRequest, grant: Grant) -> pb.RegisterWorkerResponse:  # noqa: N802
+    async def RegisterWorker(
+        self, request: pb.RegisterWorkerRequest, grant: Grant
+    ) -> pb.RegisterWorkerResponse:
         """Opens a session, and leases a task when asked to."""
         if grant.subject != request.worker_id:
             raise RequestError(Reason.TOKEN_SCOPE, "The token is for another worker id.")
@@ -30,7 +32,9 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         worker = worker_of(self.orchestrator, grant)
         self._admit(worker, request)
         response = pb.RegisterWorkerResponse(
-            session_token=self.orchestrator.tokens.issue(TokenKind.SESSION, worker.id, seconds=SESSION_SECONDS),
+            session_token=self.orchestrator.tokens.issue(
+                TokenKind.SESSION, worker.id, seconds=SESSION_SECONDS
+            ),
             version=min(request.version_max, limits.VERSION_MAX),
             capabilities=sorted(set(request.capabilities) & set(limits.CAPABILITIES)),
             limits=limit_entries(),
@@ -41,18 +45,20 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         return response
 
     @unary(TokenKind.SESSION)
-    async def LeaseTask(self, request: pb.LeaseTaskRequest, grant: Grant) -> pb.LeaseTaskResponse:  # noqa: N802
+    async def LeaseTask(self, request: pb.LeaseTaskRequest, grant: Grant) -> pb.LeaseTaskResponse:
         """Leases one task. Never waits: a worker is only started when there is a task for it."""
         return _lease(worker_of(self.orchestrator, grant), request)
 
     @unary(TokenKind.SESSION)
-    async def ListJoinInputs(self, request: pb.ListJoinInputsRequest, grant: Grant) -> pb.ListJoinInputsResponse:  # noqa: N802
+    async def ListJoinInputs(
+        self, request: pb.ListJoinInputsRequest, grant: Grant
+    ) -> pb.ListJoinInputsResponse:
         """Lists inputs of a join that did not fit into its task."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         return attempt.worker.run.join_inputs(attempt, request.position)
 
     @unary(TokenKind.SESSION)
-    async def Heartbeat(self, request: pb.HeartbeatRequest, grant: Grant) -> pb.HeartbeatResponse:  # noqa: N802
+    async def Heartbeat(self, request: pb.HeartbeatRequest, grant: Grant) -> pb.HeartbeatResponse:
         """Keeps a lease, and tells what to do."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         if request.seq > attempt.heartbeat_seq:
@@ -68,7 +74,7 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         return response
 
     @unary(TokenKind.SESSION)
-    async def CompleteTask(self, request: pb.CompleteTaskRequest, grant: Grant) -> pb.CompleteTaskResponse:  # noqa: N802
+    async def CompleteTask(self, request: pb.CompleteTaskRequest, grant: Grant) -> pb.CompleteTaskResponse:
         """Takes the report that ends an attempt."""
         attempt = attempt_of(self.orchestrator, grant, request.lease_token)
         if not request.completion_id:
@@ -85,7 +91,7 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         return response
 
     @unary(TokenKind.SESSION)
-    async def CloseWorker(self, request: pb.CloseWorkerRequest, grant: Grant) -> pb.CloseWorkerResponse:  # noqa: N802
+    async def CloseWorker(self, request: pb.CloseWorkerRequest, grant: Grant) -> pb.CloseWorkerResponse:
         """Closes a session."""
         worker = worker_of(self.orchestrator, grant)
         worker.run.close_worker(worker)
@@ -101,7 +107,9 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
             worker.machine = request.host
             worker.shares_store = request.store_probe == self.orchestrator.probe
         elif worker.pid != request.pid:
-            raise RequestError(Reason.SESSION_REPLACED, f"Process {worker.pid} registered as this worker before.")
+            raise RequestError(
+                Reason.SESSION_REPLACED, f"Process {worker.pid} registered as this worker before."
+            )
         elif now > worker.registered + limits.REREGISTER_MS / 1000:
             raise RequestError(Reason.TOKEN_EXPIRED, "The worker registered long ago.")
 
@@ -109,7 +117,8 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         """Answers a report that was made before, once the first one is on disk."""
         if report_hash(request) != attempt.completion_hash:
             raise RequestError(
-                Reason.COMPLETION_CONFLICT, f"Report {request.completion_id!r} was made before, with another content."
+                Reason.COMPLETION_CONFLICT,
+                f"Report {request.completion_id!r} was made before, with another content.",
             )
         await self.orchestrator.db.write(lambda _connection: None, durable=True)
         return pb.DISPOSITION_DUPLICATE
