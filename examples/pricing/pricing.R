@@ -33,22 +33,18 @@ hold_out <- function(self) {
   self$grid <- typical
 }
 
+# Price against weight, bent by clarity and color. It stands outside the step because a formula keeps the variables of
+# the function in which it is written.
+price_formula <- log(price) ~
+  s(log(carat), k = 40) +
+  ti(log(carat), as.numeric(clarity), k = c(8, 5)) +
+  ti(log(carat), as.numeric(color), k = c(8, 5)) +
+  color * clarity + s(depth) + s(table)
+
 fit_gam <- function(self) {
-  plain <- \(diamonds) {
-    transform(diamonds, color = factor(color, ordered = FALSE), clarity = factor(clarity, ordered = FALSE))
-  }
-  model <- mgcv::bam(
-    log(price) ~ s(log(carat), k = 40) +
-      s(log(carat), clarity, bs = "fs", k = 8) +
-      s(log(carat), color, bs = "fs", k = 8) +
-      s(color, clarity, bs = "re") +
-      s(depth) + s(table),
-    data = plain(self$train),
-    discrete = TRUE
-  )
-  self$predicted <- as.numeric(exp(predict(model, plain(self$test))))
-  self$curve <- as.numeric(exp(predict(model, plain(self$grid))))
-  self$model <- model
+  self$model <- mgcv::bam(price_formula, data = self$train, discrete = TRUE)
+  self$predicted <- as.numeric(exp(predict(self$model, self$test)))
+  self$curve <- as.numeric(exp(predict(self$model, self$grid)))
 }
 
 # Writes the table and the chart from the frames that Python made.

@@ -48,18 +48,20 @@ class Pricing(FlowSpec):
     def fit_trees(self):
         """Fits boosted trees to the data frames that R made, with scikit-learn."""
         from sklearn.ensemble import HistGradientBoostingRegressor
+        from threadpoolctl import threadpool_limits
 
         model = HistGradientBoostingRegressor(max_iter=200, learning_rate=0.06, random_state=self.seed)
-        model.fit(features(self.train), np.log(self.train.price))
-        self.predicted = np.exp(model.predict(features(self.test)))
-        self.curve = np.exp(model.predict(features(self.grid)))
+        with threadpool_limits(1):  # there is a task per core already
+            model.fit(features(self.train), np.log(self.train.price))
+            self.predicted = np.exp(model.predict(features(self.test)))
+            self.curve = np.exp(model.predict(features(self.grid)))
         self.model = model
         self.next(self.judge)
 
     @step
     def judge(self, inputs):
         """Compares the two models of one cut, and keeps the better one, whatever language it is from."""
-        self.merge_artifacts(inputs, include=["cut", "test", "grid"])
+        self.merge_artifacts(inputs, include=["output", "cut", "test", "grid"])
         models = {"GAM": inputs.fit_gam, "trees": inputs.fit_trees}
         errors = {name: rmse(fit.predicted, self.test.price) for name, fit in models.items()}
         self.better = min(errors, key=errors.get)

@@ -119,7 +119,9 @@ class Stubborn(FlowSpec):
     @step
     def start(self):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        open(os.environ["SLOW_FLAG"], "w").close()
+        with open(os.environ["SLOW_FLAG"] + ".new", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename(file.name, os.environ["SLOW_FLAG"])
         time.sleep(60)
 
 

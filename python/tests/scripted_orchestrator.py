@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -67,8 +66,8 @@ class Orchestrator:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     logs: dict[str, bytes] = field(default_factory=lambda: {"STDOUT": b"", "STDERR": b""})
     blobs: dict[str, bytes] = field(default_factory=dict)
+    manifests: dict[str, bytes] = field(default_factory=dict)
     completed: list[worker_pb2.CompleteTaskRequest] = field(default_factory=list)
-    arrived: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.target = f"unix:{self.folder}/s.sock"
@@ -104,6 +103,7 @@ class Orchestrator:
     def put(self, name: str, value: object, kind: Any = task_pb2.INPUT_KIND_ARTIFACT) -> task_pb2.Input:
         """Stores a value and refers to it."""
         encoded = encode(value, name=name)
+        self.manifests[encoded.digest.hash] = encoded.manifest
         for blob in encoded.blobs:
             ObjectStore(str(self.root)).put(blob)
             self.blobs[blob.hash] = b"".join(bytes(buffer) for buffer in blob.buffers)
@@ -128,7 +128,6 @@ class Orchestrator:
 
     def handle(self, name: str, usual: Handler, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.append((name, request))
-        self.arrived.set()
         before = self.before.get(name)
         answer = before(request, context) if before else None
         return usual(request, context) if answer is None else answer
@@ -194,6 +193,12 @@ class _Usual:
             refuse(context, grpc.StatusCode.OUT_OF_RANGE, "LOG_OFFSET", expected=str(len(stored)))
         self._owner.logs[name] = stored[: request.offset] + request.data
         return log_service_pb2.AppendLogsResponse(next_offset=request.offset + len(request.data))
+
+    def ResolveBlobs(self, request: Any, context: Any) -> Any:  # noqa: N802
+        found = [self._owner.manifests.get(one.hash) for one in request.digests]
+        return store_service_pb2.ResolveBlobsResponse(
+            blobs=[store_service_pb2.ResolvedBlob(inline=one, missing=one is None) for one in found]
+        )
 
     def ReadBlob(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802
         data = self._owner.blobs.get(request.digest.hash)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cli_flows import FAILING, GREETING, SLOW, command, processes_about, started, wait_for, write
 from instep import DataArtifact, Flow, Instep, Run, Step, Task, errors
-from instep._archive import close_all
+from instep._archive import archive, close_all
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def failed(store: Path) -> Run:
     return Run(f"Failing/{(store / 'failed').read_text()}")
 
 
-def test_the_root_lists_flows():
+def test_the_root_lists_flows() -> None:
     assert [flow.id for flow in Instep()] == ["Failing", "Greeting"]
     assert "Greeting" in Instep()
     assert Instep()["Greeting"] == Flow("Greeting")
@@ -61,7 +61,7 @@ def test_the_root_lists_flows():
         Instep()["None"]
 
 
-def test_a_flow_gives_its_runs_newest_first(store: Path):
+def test_a_flow_gives_its_runs_newest_first(store: Path) -> None:
     ids = [(store / name).read_text() for name in ("second", "first")]
     flow = Flow("Greeting")
     assert [run.id for run in flow] == ids == [run.id for run in flow.runs()]
@@ -71,13 +71,13 @@ def test_a_flow_gives_its_runs_newest_first(store: Path):
     assert flow.tags == frozenset()
 
 
-def test_a_failed_run_is_the_latest_but_not_the_latest_successful():
+def test_a_failed_run_is_the_latest_but_not_the_latest_successful() -> None:
     flow = Flow("Failing")
     assert flow.latest_run is not None
     assert flow.latest_successful_run is None
 
 
-def test_ids_and_parents_fit_together(first: Run):
+def test_ids_and_parents_fit_together(first: Run) -> None:
     step = first["greet"]
     task = step.task
     artifact = task["text"]
@@ -89,7 +89,7 @@ def test_ids_and_parents_fit_together(first: Run):
         assert datetime.now(UTC) - thing.created_at < timedelta(minutes=5)
 
 
-def test_children_are_found_by_id(first: Run):
+def test_children_are_found_by_id(first: Run) -> None:
     assert "greet" in first
     assert "nowhere" not in first
     with pytest.raises(KeyError):
@@ -101,7 +101,7 @@ def test_children_are_found_by_id(first: Run):
 
 
 @pytest.mark.parametrize("cls", [Flow, Run, Step, Task, DataArtifact])
-def test_a_path_of_the_wrong_form_is_refused(cls: type):
+def test_a_path_of_the_wrong_form_is_refused(cls: type) -> None:
     with pytest.raises(errors.PathspecInvalidError, match="of the form 'FLOW"):
         cls("a/b/c/d/e/f")
 
@@ -117,12 +117,12 @@ def test_a_path_of_the_wrong_form_is_refused(cls: type):
         (DataArtifact, "Greeting/{run}/start/1/nothing", errors.ArtifactUnknownError),
     ],
 )
-def test_what_does_not_exist_is_not_found(first: Run, cls: type, path: str, error: type[Exception]):
+def test_what_does_not_exist_is_not_found(first: Run, cls: type, path: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         cls(path.format(run=first.id))
 
 
-def test_a_run_that_succeeded_is_finished(first: Run):
+def test_a_run_that_succeeded_is_finished(first: Run) -> None:
     assert (first.finished, first.successful, first.state) == (True, True, "succeeded")
     assert first.finished_at is not None
     assert first.end_task == first["end"].task
@@ -130,7 +130,7 @@ def test_a_run_that_succeeded_is_finished(first: Run):
     assert first.data.texts == [f"hello {name}hello {name}" for name in ("world", "Ada", "Bob")]
 
 
-def test_a_run_that_failed_is_neither_finished_nor_successful(failed: Run):
+def test_a_run_that_failed_is_neither_finished_nor_successful(failed: Run) -> None:
     assert (failed.finished, failed.successful, failed.state) == (False, False, "failed")
     assert failed.finished_at is None
     assert failed.end_task is None
@@ -138,7 +138,7 @@ def test_a_run_that_failed_is_neither_finished_nor_successful(failed: Run):
     assert {step.id for step in failed} == {"start", "fit"}
 
 
-def test_steps_and_tasks_are_newest_first(first: Run):
+def test_steps_and_tasks_are_newest_first(first: Run) -> None:
     assert [step.id for step in first] == ["end", "gather", "greet", "start"]
     assert [step.id for step in first.steps()] == [step.id for step in first]
     assert [task.index for task in first["greet"]] == [2, 1, 0]
@@ -146,7 +146,7 @@ def test_steps_and_tasks_are_newest_first(first: Run):
     assert first["start"].task.index is None
 
 
-def test_a_task_gives_values_by_name(first: Run):
+def test_a_task_gives_values_by_name(first: Run) -> None:
     task = first["start"].task
     assert task.data.people == ["world", "Ada", "Bob"]
     assert task.data.options == {"a": 1}
@@ -159,24 +159,24 @@ def test_a_task_gives_values_by_name(first: Run):
     assert set(dir(task.data)) >= {"people", "who"}
 
 
-def test_private_names_are_fetched_by_name_only(first: Run):
+def test_private_names_are_fetched_by_name_only(first: Run) -> None:
     task = first["start"].task
     assert task.data._hidden == 1
     assert "_hidden" not in [artifact.id for artifact in task]
 
 
-def test_equal_values_have_the_same_content_id(first: Run):
+def test_equal_values_have_the_same_content_id(first: Run) -> None:
     assert first["start"].task["who"].sha == first["end"].task["who"].sha
     assert first["start"].task["who"].size > 0
     assert re.fullmatch(r"b3:[0-9a-f]{64}", first["start"].task["who"].sha)
 
 
-def test_inputs_of_a_task_are_its_parents(first: Run):
+def test_inputs_of_a_task_are_its_parents(first: Run) -> None:
     assert list(first["start"].task.parent_tasks) == []
     assert [task.index for task in first["gather"].task.parent_tasks] == [0, 1, 2]
 
 
-def test_logs_are_text_and_lines_with_times(first: Run):
+def test_logs_are_text_and_lines_with_times(first: Run) -> None:
     task = first["start"].task
     assert task.stdout == "people: ['world', 'Ada', 'Bob']\n"
     assert task.stderr == ""
@@ -185,7 +185,7 @@ def test_logs_are_text_and_lines_with_times(first: Run):
     assert at.tzinfo is UTC
 
 
-def test_a_failed_task_has_its_exception(failed: Run):
+def test_a_failed_task_has_its_exception(failed: Run) -> None:
     task = next(task for task in failed["fit"] if task.index == 1)
     assert not task.successful
     assert task.exception is not None
@@ -197,18 +197,18 @@ def test_a_failed_task_has_its_exception(failed: Run):
         Task(task.pathspec, attempt=1)
 
 
-def test_tags_are_those_of_the_run(first: Run):
+def test_tags_are_those_of_the_run(first: Run) -> None:
     assert first.user_tags == frozenset({"first"})
     assert "user:ada" in first.system_tags
     assert first["start"].task["who"].tags == first.tags == first.user_tags | first.system_tags
 
 
-def test_objects_can_be_pickled(first: Run):
+def test_objects_can_be_pickled(first: Run) -> None:
     for thing in (Flow("Greeting"), first, first["start"], first["start"].task, first["start"].task["who"]):
         assert pickle.loads(pickle.dumps(thing)) == thing
 
 
-def test_notebooks_show_one_line(first: Run):
+def test_notebooks_show_one_line(first: Run) -> None:
     assert re.fullmatch(
         rf"<b>Run</b> <code>{first.pathspec}</code> succeeded, [0-9.]+ s", first._repr_html_()
     )
@@ -220,14 +220,14 @@ def _read_who(path: str) -> object:
     return Task(path).data.who
 
 
-def test_a_forked_process_can_look_for_itself(first: Run):
+def test_a_forked_process_can_look_for_itself(first: Run) -> None:
     task = first["start"].task
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.apply(_read_who, (task.pathspec,)) == "world"
     assert task.stdout
 
 
-def test_threads_share_one_server(first: Run):
+def test_threads_share_one_server(first: Run) -> None:
     seen: list[object] = []
     threads = [
         threading.Thread(target=lambda: seen.append(_read_who(f"{first.pathspec}/start/1"))) for _ in range(4)
@@ -239,7 +239,7 @@ def test_threads_share_one_server(first: Run):
     assert seen == ["world"] * 4
 
 
-def test_a_run_under_way_can_be_looked_at(store: Path):
+def test_a_run_under_way_can_be_looked_at(store: Path) -> None:
     write(store, "slow.py", SLOW)
     flag = store / "flag"
     with started("slow.py", "run", cwd=store, env={"SLOW_FLAG": str(flag)}) as process:
@@ -251,3 +251,12 @@ def test_a_run_under_way_can_be_looked_at(store: Path):
         process.terminate()
         process.wait(30)
     assert run.state == "cancelled"
+
+
+def test_a_client_elsewhere_reads_bytes_through_the_orchestrator(first: Run) -> None:
+    flow, run_id, _, task_id = first["end"].task.path_components
+    reader = archive().reader
+    artifact = reader.get(flow, run_id, task_id, "big")
+    assert len(artifact.blobs) == 1
+    artifact.object_root = ""
+    assert reader.value(artifact) == "x" * 5000

@@ -84,7 +84,7 @@ FAILED = run_pb2.Run(
 )
 
 
-def test_lines_tell_each_thing_that_happens():
+def test_lines_tell_each_thing_that_happens() -> None:
     out = io.StringIO()
     progress = LineProgress(out)
     progress.begin(RUN, GRAPH)
@@ -109,7 +109,7 @@ def test_lines_tell_each_thing_that_happens():
     ]
 
 
-def test_a_terminal_shows_a_line_for_each_step_that_is_done():
+def test_a_terminal_shows_a_line_for_each_step_that_is_done() -> None:
     out = io.StringIO()
     progress = LiveProgress(Console(file=out, force_terminal=True, width=100, color_system=None))
     progress.begin(RUN, GRAPH)
@@ -128,7 +128,7 @@ def test_a_terminal_shows_a_line_for_each_step_that_is_done():
     assert any("Task failed" in line and "ValueError: bad cut" in line for line in shown)
 
 
-def test_a_terminal_shows_a_bar_for_a_step_that_goes_on():
+def test_a_terminal_shows_a_bar_for_a_step_that_goes_on() -> None:
     out = io.StringIO()
     progress = LiveProgress(Console(file=out, force_terminal=True, width=100, color_system=None))
     progress.begin(RUN, GRAPH)
@@ -148,5 +148,5 @@ def test_a_terminal_shows_a_bar_for_a_step_that_goes_on():
         ([], "", ""),
     ],
 )
-def test_failure_text_is_one_line(classes: list[str], message: str, text: str):
+def test_failure_text_is_one_line(classes: list[str], message: str, text: str) -> None:
     assert failure_text(failure_pb2.Failure(classes=classes, message=message)) == text

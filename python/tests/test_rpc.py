@@ -22,10 +22,11 @@ class Control(control_service_pb2_grpc.ControlServiceServicer):
             return pb.GetRunResponse(run=run_pb2.Run(user=token))
         if request.flow == "bare":
             context.abort(grpc.StatusCode.UNAVAILABLE, "somewhere in between")
-        reason = 9999 if request.flow == "new" else error_pb2.ERROR_REASON_RUN_UNKNOWN
         detail = error_pb2.ErrorDetail(
-            reason=reason, retry_after_ms=20, metadata=[KeyValue(key="run", value="7")]
+            reason="ERROR_REASON_RUN_UNKNOWN", retry_after_ms=20, metadata=[KeyValue(key="run", value="7")]
         )
+        if request.flow == "new":
+            detail.MergeFromString(b"\x08\x8f\x4e")  # reason 9999
         context.set_trailing_metadata(((TRAILER, detail.SerializeToString()),))
         context.abort(grpc.StatusCode.NOT_FOUND, "Flow 'F' has no run '7'.")
         raise AssertionError
@@ -55,7 +56,7 @@ def _get(connection: Connection, flow: str) -> pb.GetRunResponse:
     return connection.call("ControlService/GetRun", pb.GetRunRequest(flow=flow), pb.GetRunResponse)
 
 
-def test_a_verdict_becomes_the_class_of_its_reason(connection: Connection):
+def test_a_verdict_becomes_the_class_of_its_reason(connection: Connection) -> None:
     with pytest.raises(RunUnknownError) as caught:
         _get(connection, "F")
     assert caught.value.message == "Flow 'F' has no run '7'."
@@ -64,24 +65,24 @@ def test_a_verdict_becomes_the_class_of_its_reason(connection: Connection):
     assert caught.value.retry_after_ms == 20
 
 
-def test_a_reason_of_a_newer_server_becomes_a_system_error(connection: Connection):
+def test_a_reason_of_a_newer_server_becomes_a_system_error(connection: Connection) -> None:
     with pytest.raises(SystemFailedError, match="has no run"):
         _get(connection, "new")
 
 
-def test_a_status_without_verdict_is_trouble_of_the_transport(connection: Connection):
+def test_a_status_without_verdict_is_trouble_of_the_transport(connection: Connection) -> None:
     with pytest.raises(TransportError, match="somewhere in between") as caught:
         _get(connection, "bare")
     assert caught.value.code == "UNAVAILABLE"
 
 
-def test_calls_show_the_token_that_is_set_when_they_are_made(connection: Connection):
+def test_calls_show_the_token_that_is_set_when_they_are_made(connection: Connection) -> None:
     assert _get(connection, "token").run.user == "Bearer abc"
     connection.token = "def"
     assert _get(connection, "token").run.user == "Bearer def"
 
 
-def test_a_stream_yields_answers_and_then_raises(connection: Connection):
+def test_a_stream_yields_answers_and_then_raises(connection: Connection) -> None:
     request = pb.WatchRunRequest(flow="broken")
     answers = connection.stream("ControlService/WatchRun", request, pb.WatchRunResponse)
     assert [next(answers).events[0].cursor, next(answers).events[0].cursor] == [1, 2]
@@ -89,12 +90,12 @@ def test_a_stream_yields_answers_and_then_raises(connection: Connection):
         next(answers)
 
 
-def test_a_stream_can_be_closed_early(connection: Connection):
+def test_a_stream_can_be_closed_early(connection: Connection) -> None:
     answers = connection.stream("ControlService/WatchRun", pb.WatchRunRequest(), pb.WatchRunResponse)
     next(answers)
     answers.close()
 
 
-def test_a_server_that_is_not_there_is_trouble_of_the_transport(tmp_path: Path):
+def test_a_server_that_is_not_there_is_trouble_of_the_transport(tmp_path: Path) -> None:
     with Connection(f"unix:{tmp_path}/none") as connection, pytest.raises(TransportError):
         _get(connection, "F")

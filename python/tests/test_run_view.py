@@ -3,7 +3,6 @@
 from instep._run_view import LogLine, LogLines, RunView
 from instep_proto.v1 import control_service_pb2 as pb
 from instep_proto.v1 import failure_pb2, graph_pb2, run_pb2
-from instep_proto.v1.log_service_pb2 import LogStream
 
 GRAPH = graph_pb2.Graph(
     flow="F",
@@ -44,15 +43,14 @@ def _attempt(step: str, task_id: str, state: str, at: int = 1, traceback: str = 
 
 
 def _wrote(data: bytes, task_id: str = "1", stream: str = "STDOUT") -> pb.LogChunk:
-    number = LogStream.Value(f"LOG_STREAM_{stream}")
-    return pb.LogChunk(step="start", task_id=task_id, stream=number, data=data)
+    return pb.LogChunk(step="start", task_id=task_id, stream=f"LOG_STREAM_{stream}", data=data)
 
 
 def _taken(lines: LogLines, *chunks: pb.LogChunk, events: list[run_pb2.Event] | None = None) -> list[str]:
     return [line.text for line in lines.take(pb.WatchRunResponse(logs=chunks, events=events or []))]
 
 
-def test_a_step_counts_its_tasks():
+def test_a_step_counts_its_tasks() -> None:
     view = RunView(GRAPH)
     made = run_pb2.Event(kind=run_pb2.EVENT_KIND_TASKS_MADE, step="fit", count=3)
     for event in (
@@ -68,7 +66,7 @@ def test_a_step_counts_its_tasks():
     assert (fit.first_ms, fit.last_ms) == (5, 9)
 
 
-def test_a_leased_attempt_that_starts_is_one_start():
+def test_a_leased_attempt_that_starts_is_one_start() -> None:
     view = RunView(GRAPH)
     leased, started = _attempt("start", "1", "LEASED"), _attempt("start", "1", "STARTED")
     assert view.is_start(leased)
@@ -78,7 +76,7 @@ def test_a_leased_attempt_that_starts_is_one_start():
     assert view.steps["start"].running == 1
 
 
-def test_a_step_is_finished_only_when_no_step_before_it_is_busy():
+def test_a_step_is_finished_only_when_no_step_before_it_is_busy() -> None:
     view = RunView(GRAPH)
     view.apply(_task("start", "1", "ACTIVE"))
     view.apply(_task("fit", "2", "SUCCEEDED"))
@@ -87,47 +85,47 @@ def test_a_step_is_finished_only_when_no_step_before_it_is_busy():
     assert [step.name for step in view.finished()] == ["start", "fit"]
 
 
-def test_a_step_of_a_newer_graph_is_ignored():
+def test_a_step_of_a_newer_graph_is_ignored() -> None:
     RunView(GRAPH).apply(_task("unknown", "1", "ACTIVE"))
 
 
-def test_lines_are_put_together_across_chunks():
+def test_lines_are_put_together_across_chunks() -> None:
     lines = LogLines()
     assert _taken(lines, _wrote(b"a\nhal")) == ["a"]
     assert _taken(lines, _wrote(b"f\n\n")) == ["half", ""]
 
 
-def test_lines_of_two_tasks_do_not_mix():
+def test_lines_of_two_tasks_do_not_mix() -> None:
     lines = LogLines()
     assert _taken(lines, _wrote(b"one"), _wrote(b"two", "2")) == []
     assert _taken(lines, _wrote(b"\n", "2"), _wrote(b"\n")) == ["two", "one"]
 
 
-def test_a_character_cut_in_two_is_whole_again():
+def test_a_character_cut_in_two_is_whole_again() -> None:
     lines = LogLines()
     data = "grün\n".encode()
     assert _taken(lines, _wrote(data[:3])) == []
     assert _taken(lines, _wrote(data[3:])) == ["grün"]
 
 
-def test_the_end_of_an_attempt_ends_its_last_line():
+def test_the_end_of_an_attempt_ends_its_last_line() -> None:
     lines = LogLines()
     assert _taken(lines, _wrote(b"no newline"), events=[_attempt("start", "1", "SUCCEEDED")]) == [
         "no newline"
     ]
 
 
-def test_the_end_of_an_attempt_ends_a_line_of_an_earlier_response():
+def test_the_end_of_an_attempt_ends_a_line_of_an_earlier_response() -> None:
     lines = LogLines()
     assert _taken(lines, _wrote(b"no newline")) == []
     assert _taken(lines, events=[_attempt("start", "1", "SUCCEEDED")]) == ["no newline"]
 
 
-def test_a_progress_bar_leaves_its_last_state():
+def test_a_progress_bar_leaves_its_last_state() -> None:
     assert _taken(LogLines(), _wrote(b" 10%\r 50%\r100%\r\n")) == ["100%"]
 
 
-def test_the_traceback_of_a_failure_is_left_to_its_report():
+def test_the_traceback_of_a_failure_is_left_to_its_report() -> None:
     trace = "Traceback (most recent call last):\n  File x\nValueError: bad"
     failed = _attempt("start", "1", "FAILED", traceback=trace)
     lines = list(

@@ -19,7 +19,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return flow_home(tmp_path / "flow.py")
 
 
-def test_a_server_listens_and_ends(home: Path):
+def test_a_server_listens_and_ends(home: Path) -> None:
     server = ServerProcess(home)
     address = server.address()
     assert address == server.address()
@@ -38,7 +38,7 @@ def test_a_server_listens_and_ends(home: Path):
     server.stop()
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_a_server_that_cannot_start_says_why(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     server = ServerProcess(tmp_path / "file" / "store")
     (tmp_path / "file").write_text("")
     with pytest.raises(ServerFailedError, match="The orchestrator") as caught:
@@ -47,7 +47,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path, capfd: pytest.Captu
     server.stop()
 
 
-def test_a_server_that_is_killed_before_it_listens_is_told(home: Path):
+def test_a_server_that_is_killed_before_it_listens_is_told(home: Path) -> None:
     server = ServerProcess(home)
     os.kill(server.pid, signal.SIGKILL)
     with pytest.raises(ServerFailedError, match=r"ended before it listened \(signal SIGKILL\)"):
@@ -55,7 +55,7 @@ def test_a_server_that_is_killed_before_it_listens_is_told(home: Path):
     server.stop()
 
 
-def test_the_end_of_the_parent_ends_the_server(home: Path):
+def test_the_end_of_the_parent_ends_the_server(home: Path) -> None:
     """Also when the parent has forked: the child must not keep the server alive."""
     ready, write = os.pipe()
     hold, release = os.pipe()

@@ -30,20 +30,20 @@ PUBLIC = [
 ]
 
 
-def test_public_names_are_those_of_this_list():
+def test_public_names_are_those_of_this_list() -> None:
     assert sorted(instep.__all__) == sorted(PUBLIC)
 
 
-def test_every_public_name_can_be_imported():
+def test_every_public_name_can_be_imported() -> None:
     for name in instep.__all__:
         assert getattr(instep, name) is not None
 
 
-def test_an_unknown_name_is_an_attribute_error():
+def test_an_unknown_name_is_an_attribute_error() -> None:
     assert not hasattr(instep, "no_such_name")
 
 
-def test_importing_the_flow_language_imports_nothing_heavy():
+def test_importing_the_flow_language_imports_nothing_heavy() -> None:
     code = (
         "import sys; from instep import FlowSpec, step, Parameter, current, Flow;"
         "print([m for m in ('grpc', 'google.protobuf', 'numpy', 'pyarrow', 'pandas', 'click', 'rich') if m in sys.modules])"

@@ -18,7 +18,7 @@ from instep.errors import (
     StepUseError,
     TransitionError,
 )
-from instep.values import Blob, encode
+from instep.values import Blob, Digest, encode
 
 
 class MemoryBlobs:
@@ -31,6 +31,9 @@ class MemoryBlobs:
     def fetch(self, hash: str, size: int) -> bytes:
         self.fetched.append(hash)
         return self.stored[hash]
+
+    def fetch_manifest(self, digest: Digest) -> bytes:
+        return self.fetch(digest.hash, digest.size)
 
     def put(self, blobs: Iterable[Blob]) -> None:
         for blob in blobs:

@@ -96,8 +96,7 @@ source_line <- function(srcref) {
 }
 
 # The Failure message of a condition.
-condition_failure <- function(condition, frames = list(), kind = "FAILURE_KIND_USER_ERROR", details = list(),
-                              depth = 1L) {
+condition_failure <- function(condition, frames = list(), kind = "FAILURE_KIND_USER_ERROR", depth = 1L) {
   message <- condition_text(condition)
   traceback <- traceback_text(condition, frames)
   parent <- condition$parent
@@ -112,7 +111,7 @@ condition_failure <- function(condition, frames = list(), kind = "FAILURE_KIND_U
     cause = if (inherits(parent, "condition") && depth < max_causes) {
       condition_failure(parent, kind = kind, depth = depth + 1L)
     },
-    details = if (length(details) > 0L) key_values(details),
+    details = if (is_string(condition$artifact)) key_values(list(artifact = condition$artifact)),
     truncated = nchar(message, "bytes") > max_message_bytes || nchar(traceback, "bytes") > max_traceback_bytes
   )
 }

@@ -70,7 +70,8 @@ print.instep_inputs <- function(x, ...) {
     abort(
       c(
         "AttributeError: inputs has no attribute {.val {name}}.",
-        i = if (is.null(names(x))) "Its elements have no names: use {.code inputs[[1]]}." else "Its branches are {.val {names(x)}}."
+        i = if (is.null(names(x))) "Its elements have no names: use {.code inputs[[1]]}.",
+        i = if (!is.null(names(x))) "Its branches are {.val {names(x)}}."
       ),
       "attribute",
       artifact = name,

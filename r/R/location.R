@@ -74,35 +74,40 @@ exact_location <- function(noted, kind, name, file, sites) {
 relink_sources <- function(flow, file) {
   plain <- function_nodes(parse(file, keep.source = FALSE))
   placed <- function_nodes(parse(file, keep.source = TRUE))
-  relink <- function(fun) {
-    if (typeof(fun) != "closure" || !is.null(attr(fun, "srcref"))) {
-      return(fun)
-    }
-    same <- \(node) identical(body(fun), node[[3L]]) && identical(formals(fun), node[[2L]])
-    found <- Position(same, plain)
-    if (is.na(found)) {
-      return(fun)
-    }
-    linked <- eval(placed[[found]], environment(fun))
-    attributes(linked) <- c(attributes(fun), list(srcref = attr(linked, "srcref")))
-    linked
-  }
-  for (name in ls(globalenv(), all.names = TRUE)) {
-    if (!bindingIsActive(name, globalenv()) && !bindingIsLocked(name, globalenv())) {
-      value <- get(name, globalenv())
-      linked <- relink(value)
-      if (typeof(value) == "closure" && !is.null(attr(linked, "srcref"))) {
-        assign(name, linked, globalenv())
-      }
-    }
-  }
+  relink_globals(plain, placed)
   flow$steps <- lapply(flow$steps, \(step) {
     if (!is.null(step$reference$body)) {
-      step$reference$body <- relink(step$reference$body)
+      step$reference$body <- relink(step$reference$body, plain, placed)
     }
     step
   })
   flow
+}
+
+relink_globals <- function(plain, placed) {
+  for (name in ls(globalenv(), all.names = TRUE)) {
+    if (bindingIsActive(name, globalenv()) || bindingIsLocked(name, globalenv())) {
+      next
+    }
+    value <- get(name, globalenv())
+    if (typeof(value) == "closure") {
+      assign(name, relink(value, plain, placed), globalenv())
+    }
+  }
+}
+
+# A function with its place in the file, when its code is there.
+relink <- function(fun, plain, placed) {
+  if (typeof(fun) != "closure" || !is.null(attr(fun, "srcref"))) {
+    return(fun)
+  }
+  found <- Position(\(node) identical(body(fun), node[[3L]]) && identical(formals(fun), node[[2L]]), plain)
+  if (is.na(found)) {
+    return(fun)
+  }
+  linked <- eval(placed[[found]], environment(fun))
+  attributes(linked) <- c(attributes(fun), list(srcref = attr(linked, "srcref")))
+  linked
 }
 
 # All `function` expressions in parsed code, in the order in which they are written.

@@ -1,7 +1,7 @@
 #' Take over what branches agree on
 #'
-#' In a join, `self` starts without artifacts. `merge_artifacts()` sets those on which all inputs agree. An artifact that
-#' only some inputs have is taken over when these agree. Names that the join has assigned before are left alone.
+#' In a join, `self` starts without artifacts. `merge_artifacts()` sets those on which all inputs agree. An artifact
+#' that only some inputs have is taken over when these agree. Names that the join has assigned before are left alone.
 #'
 #' When inputs differ in an artifact, nothing is set, and the error names all such artifacts; it has class
 #' `instep_error_merge_conflict` and their names in its field `artifact_names`. To resolve one, assign it before, or

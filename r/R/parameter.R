@@ -17,7 +17,7 @@ parameter_types <- c(
 #'   argument is called when a run is started; its argument is a list with `flow_name`, `parameter_name` and
 #'   `user_name`.
 #' @param type Type of the value: `"string"`, `"int"`, `"float"`, `"bool"` or `"json"`. By default that of `default`
-#'   (`5L` is an int, `5` is a float), else `"string"`.
+#'   (`5L` is an int, `5` is a float), else `"string"`. The default of a JSON parameter may be JSON text.
 #' @param help Help text, a string.
 #' @param required Whether a run can't start without a value.
 #' @param separator When set, the text is split here into a character vector. Only for strings.
@@ -77,7 +77,10 @@ parameter_type <- function(name, type, default, call = parent.frame()) {
   known <- parameter_types[typeof(default)]
   if (is.na(known)) {
     abort(
-      "The default of parameter {.val {name}} must be a logical, a number or a string, not {.obj_type_friendly {default}}.",
+      c(
+        "The default of parameter {.val {name}} must be a logical, a number or a string.",
+        x = "It is {.obj_type_friendly {default}}."
+      ),
       "argument",
       call = call
     )
@@ -106,7 +109,7 @@ parameter_default <- function(parameter, flow_name) {
     )
   }
   if (parameter$type == "PARAMETER_TYPE_JSON") {
-    return(value)
+    return(if (is_string(value)) parse_json(value, parameter$name) else value)
   }
   if (!is.null(parameter$separator) && is.character(value)) {
     return(if (length(value) == 1L) strsplit(value, parameter$separator, fixed = TRUE)[[1L]] else value)
@@ -120,6 +123,25 @@ parameter_default <- function(parameter, flow_name) {
     PARAMETER_TYPE_INT = if (is.numeric(value) && value == trunc(value)) as_whole(value) else problem(),
     PARAMETER_TYPE_FLOAT = if (is.numeric(value)) as.double(value) else problem()
   )
+}
+
+# The value of a JSON text: objects are named lists, arrays of one kind of scalar are vectors, others are lists.
+parse_json <- function(text, name) {
+  rlang::check_installed("jsonlite", "to read the default of a JSON parameter.")
+  parsed <- tryCatch(jsonlite::parse_json(text), error = function(e) {
+    abort("The default of parameter {.val {name}} is no JSON.", "parameter_default", parent = e, call = NULL)
+  })
+  simplify_json(parsed)
+}
+
+simplify_json <- function(value) {
+  if (!is.list(value)) {
+    return(value)
+  }
+  elements <- lapply(value, simplify_json)
+  kinds <- unique(vapply(elements, typeof, ""))
+  plain <- is.null(names(value)) && length(kinds) == 1L && kinds %in% c("logical", "integer", "double", "character")
+  if (plain && all(lengths(elements) == 1L)) I(unlist(elements)) else elements
 }
 
 # An integer when it fits, else a double.

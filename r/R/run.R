@@ -29,12 +29,13 @@ run <- function(flow, ...) {
   }
   check_session()
   script <- script_file()
-  file <- script %||% prompt_file(flow)
+  file <- if (is.null(script)) prompt_file(flow) else normalizePath(script)
   arguments <- command_arguments(list(...), script_arguments(script), interactive() || is.null(script))
   if (!is.null(script) && is.null(flow$location)) {
     flow <- relink_sources(flow, file)
   }
-  status <- run_command(flow, file, arguments, home = if (is.null(script)) prompt_home())
+  program <- paste("Rscript", script %||% basename(file))
+  status <- run_command(flow, file, program, arguments, home = if (is.null(script)) prompt_home())
   if (status != 0L && !interactive()) {
     quit(save = "no", status = status, runLast = FALSE)
   }
@@ -57,19 +58,19 @@ check_session <- function(call = parent.frame()) {
   }
 }
 
-# The file that is being run: Rscript's, or the one that source() reads. NULL at the prompt.
+# The file that is being run, as it was named: Rscript's, or the one that source() reads. NULL at the prompt.
 script_file <- function() {
   for (i in rev(seq_len(sys.nframe()))) {
     if (identical(sys.function(i), base::source)) {
       name <- get0("ofile", sys.frame(i), inherits = FALSE)
       if (is_string(name) && file.exists(name)) {
-        return(normalizePath(name))
+        return(name)
       }
     }
   }
   arguments <- commandArgs()
   named <- sub("^--file=", "", grep("^--file=", arguments, value = TRUE))
-  if (length(named) > 0L && file.exists(named[[1L]])) normalizePath(named[[1L]]) else NULL
+  if (length(named) > 0L && file.exists(named[[1L]])) named[[1L]] else NULL
 }
 
 # A flow that was typed at the prompt has no file. Its name stands on an empty one: the session itself is the host.
@@ -141,11 +142,10 @@ format_plain <- function(value) {
 }
 
 # Serves as the flow's host while the command line, a child of ours, runs the command. Answers with its status.
-run_command <- function(flow, file, arguments, home = NULL) {
+run_command <- function(flow, file, program, arguments, home = NULL) {
   the$flow <- flow
   stop_servers()
   ends <- socket_pair_()
-  program <- paste("Rscript", basename(file))
   started <- proc.time()[["elapsed"]]
   pid <- spawn_python(
     "instep._cli",

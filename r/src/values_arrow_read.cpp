@@ -177,6 +177,9 @@ class BatchReader {
     buffer_ += 2;
     const auto limit = static_cast<std::int64_t>(body_.size);
     require(offset >= 0 && size >= 0 && offset <= limit && size <= limit - offset, "An Arrow buffer lies outside.");
+    // Else a small file could name the same bytes for a million columns.
+    require(size == 0 || offset >= end_, "Arrow buffers overlap.");
+    end_ = std::max(end_, offset + size);
     return {body_.data + offset, static_cast<std::size_t>(size)};
   }
   // A buffer of `count` items of `width` bits.
@@ -198,6 +201,8 @@ class BatchReader {
   Span body_;
   std::size_t node_ = 0;
   std::size_t buffer_ = 0;
+  // Where the buffers so far end.
+  std::int64_t end_ = 0;
 };
 
 template <typename Offset>

@@ -34,10 +34,10 @@ class Refused:
 
 
 @pytest.fixture
-def refusal():  # noqa: ANN201
+def refusal():
     """Calls something and gives the refusal."""
 
-    def call(function, *args: object, **kwargs: object) -> Refused:  # noqa: ANN001
+    def call(function, *args: object, **kwargs: object) -> Refused:
         with pytest.raises(grpc.RpcError) as caught:
             function(*args, **kwargs)
         return Refused(caught.value)

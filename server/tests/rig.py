@@ -22,7 +22,6 @@ from pathlib import Path
 
 import grpc
 from blake3 import blake3
-
 from instep_proto.v1 import (
     control_service_pb2,
     control_service_pb2_grpc,
@@ -154,15 +153,16 @@ class Rig:
             if not piece:
                 self.process.wait(10)
                 self.process.stderr.close()
+                self.control.close()
                 raise ServerRefusedError(block.decode())
             block += piece
         return block.decode()
 
-    def call(self, rpc: str, /, **fields: object):  # noqa: ANN201
+    def call(self, rpc: str, /, **fields: object):
         request = getattr(control_service_pb2, f"{rpc}Request")(**fields)
         return getattr(self.stub, rpc)(request, metadata=self.metadata, timeout=30)
 
-    def load(self):  # noqa: ANN201
+    def load(self):
         return self.call("LoadFlow", file=str(self.flow), language="python")
 
     def submit(self, request_id: str = "r1", **fields: object) -> run_pb2.Run:
@@ -170,11 +170,22 @@ class Rig:
         fields = {"working_directory": str(self.home.parent), "user": "ada", **fields}
         return self.call("SubmitRun", client_request_id=request_id, load_id=load_id, **fields).run
 
-    def watch(self, run: run_pb2.Run, cursor: int = 0, *, logs: bool = False):  # noqa: ANN201
+    def watch(self, run: run_pb2.Run, cursor: int = 0, *, logs: bool = False):
         request = control_service_pb2.WatchRunRequest(
             flow=run.flow, run_id=run.run_id, cursor=cursor, logs=logs
         )
         return list(self.stub.WatchRun(request, metadata=self.metadata, timeout=60))
+
+    def until(self, run: run_pb2.Run, **fields: object) -> run_pb2.Event:
+        """Waits for an event with these values."""
+        request = control_service_pb2.WatchRunRequest(flow=run.flow, run_id=run.run_id)
+        stream = self.stub.WatchRun(request, metadata=self.metadata, timeout=20)
+        for message in stream:
+            for event in message.events:
+                if all(getattr(event, name) == wanted for name, wanted in fields.items()):
+                    stream.cancel()
+                    return event
+        raise AssertionError(f"There was no event with {fields}.")
 
     def finish(self, run: run_pb2.Run) -> run_pb2.Run:
         """Waits for the end of a run."""
@@ -296,14 +307,14 @@ class HandWorker:
             self.task = response.lease.task
         return response
 
-    def call(self, rpc: str, /, **fields: object):  # noqa: ANN201
+    def call(self, rpc: str, /, **fields: object):
         """Calls with the lease of the task."""
         message = getattr(worker_service_pb2, f"{rpc}Request")
         if "lease_token" in message.DESCRIPTOR.fields_by_name:
             fields.setdefault("lease_token", self.task.lease.lease_token)
         return getattr(self.stub, rpc)(message(**fields), metadata=self.session, timeout=20)
 
-    def succeed(self, completion_id: str = "c", *, outputs: dict[str, str] | None = None, **success: object):  # noqa: ANN201
+    def succeed(self, completion_id: str = "c", *, outputs: dict[str, str] | None = None, **success: object):
         """Reports a success."""
         outputs = [
             task_pb2.Output(
@@ -469,7 +480,7 @@ def _worker(fork: host_pb2.ForkWorker, scripts: dict[str, dict[str, object]]) ->
     os._exit(0)
 
 
-def _run(task, script, request, stub, metadata) -> None:  # noqa: ANN001
+def _run(task, script, request, stub, metadata) -> None:
     """Does what the script of a step says, and fills in the report."""
     if "print" in script:
         os.write(1, f"{script['print']}\n".encode())

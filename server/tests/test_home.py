@@ -9,7 +9,8 @@ from instep_server.home import Home, OwnerLock, is_alive
 
 def test_make_keeps_others_and_version_control_out(tmp_path: Path) -> None:
     home = Home(tmp_path / "store")
-    home.make("s1")
+    home.make("s1", b"nonce")
+    assert home.probe("s1").read_bytes() == b"nonce"
     assert home.root.stat().st_mode & 0o777 == 0o700
     assert (home.root / ".gitignore").read_text() == "*\n"
     assert home.spool("s1").is_dir()
@@ -20,7 +21,7 @@ def test_make_keeps_others_and_version_control_out(tmp_path: Path) -> None:
 def test_make_tells_when_it_cannot(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"can't be made or written: Not a directory.*INSTEP_HOME"):
-        Home(tmp_path / "file" / "store").make("s1")
+        Home(tmp_path / "file" / "store").make("s1", b"")
 
 
 def test_owner_lives_as_long_as_its_lock(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_append_without_a_directory_tells(tmp_path: Path) -> None:
 
 
 @given(pieces=st.lists(st.binary(min_size=1, max_size=20), max_size=10), order=st.randoms())
-def test_repeats_and_overlaps_never_matter(tmp_path_factory, pieces: list[bytes], order) -> None:  # noqa: ANN001
+def test_repeats_and_overlaps_never_matter(tmp_path_factory, pieces: list[bytes], order) -> None:
     one = log(tmp_path_factory.mktemp("log"))
     whole = b"".join(pieces)
     while one.received < len(whole):

@@ -145,7 +145,7 @@ def test_nested_levels_close_one_by_one() -> None:
     driver = Driver(valid(NESTED), lambda task: 2 if task.step.name == "start" else 3)
     driver.start()
     driver.run_all(max)
-    tasks = [task for task in driver.plan.tasks.values()]
+    tasks = list(driver.plan.tasks.values())
     by_step = {
         name: sorted(task.foreach_path for task in tasks if task.step.name == name)
         for name in ("outer", "inner", "both", "close_inner", "after", "close_outer")

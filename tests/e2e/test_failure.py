@@ -9,6 +9,9 @@ import time
 import pytest
 from project import Project, wait_until
 
+AT_ONCE_SECONDS = 20
+"""Far less than any time-out, and far more than a loaded machine needs."""
+
 PYTHON = """
     import os, signal, time
     from instep import FlowSpec, step
@@ -102,7 +105,7 @@ def test_worker_that_dies_is_noticed_at_once(
     write(project, file, what)
     start = time.monotonic()
     done = project.call(file, "run", expect=1)
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < AT_ONCE_SECONDS
     for word in words:
         assert word in done.text
     state = project.read(STATE)
@@ -125,7 +128,7 @@ def test_worker_killed_from_outside_is_noticed_at_once(project: Project, file: s
     os.kill(int(pid.read_text()), signal.SIGKILL)
     start = time.monotonic()
     done = project.finish(process, expect=1)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < AT_ONCE_SECONDS
     assert "SIGKILL" in done.text
 
 

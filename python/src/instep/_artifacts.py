@@ -2,8 +2,8 @@
 
 What user code has read or assigned lies in one dictionary, `values`, which is the `__dict__` of the step's
 `self`: reading an attribute again costs nothing. At the end everything that was assigned is encoded. What was
-only read is encoded again too, when its type can change, because user code may have changed it in place; it is
-an output when its digest is another. A value that another language wrote, or that holds pickled objects, may
+only read is encoded again too, when its type can change and nothing shows that it did not, because user code may
+have changed it in place; it is an output when its digest is another. A value that another language wrote, or that holds pickled objects, may
 get other bytes although nobody changed it. So a value that seems changed is compared with a fresh copy of what
 is stored before it counts as changed.
 """
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from instep import values as codec
 from instep._blobs import Blobs
 from instep._task import Input, InputKind, Output
+from instep._unchanged import Footprint, footprint_of
 from instep.errors import BlobCorruptError, BlobMissingError, InstepError, ValueDecodeError
 
 INLINE_BYTES = 64 * 1024
@@ -61,6 +62,7 @@ class Artifacts:
         self._forwarded: dict[str, Input] = {}
         self._deleted: set[str] = set()
         self._stored: list[codec.Blob] = []
+        self._footprints: dict[str, Footprint] = {}
         self._inline_left = ALL_INLINE_BYTES
         self.losses: dict[str, Sequence[codec.Loss]] = {}
         self.decode_seconds = 0.0
@@ -85,7 +87,16 @@ class Artifacts:
             KeyError: There is none of that name.
             ValueDecodeError: It cannot be decoded.
         """
-        value = self.values[name] = self.decode(self._inputs[name])
+        fetched: list[memoryview | bytes] = []
+
+        def fetch(hash: str, size: int) -> memoryview | bytes:
+            fetched.append(self._blobs.fetch(hash, size))
+            return fetched[-1]
+
+        value = self._decode(self._inputs[name], lambda manifest: codec.decode(manifest, fetch))
+        if footprint := footprint_of(value, fetched):
+            self._footprints[name] = footprint
+        self.values[name] = value
         return value
 
     def mark_assigned(self, name: str) -> None:
@@ -164,21 +175,27 @@ class Artifacts:
             self.decode_seconds += time.perf_counter() - started
 
     def _manifest(self, stored: Input) -> bytes:
-        return stored.manifest or bytes(self._blobs.fetch(stored.digest.hash, stored.digest.size))
+        return stored.manifest or self._blobs.fetch_manifest(stored.digest)
 
     def _changed(self) -> Iterator[tuple[str, codec.Encoded]]:
         for name, value in list(self.values.items()):
             if name in self._assigned or name not in self._inputs:
                 yield name, self._encode(name)
-            elif self._inputs[name].kind is InputKind.ARTIFACT and can_change(value):
+            elif self._inputs[name].kind is InputKind.ARTIFACT and self._may_have_changed(name, value):
                 encoded = self._encode(name)
                 if not self._is_as_stored(encoded, self._inputs[name]):
                     self._forwarded.pop(name, None)
                     yield name, encoded
 
+    def _may_have_changed(self, name: str, value: object) -> bool:
+        footprint = self._footprints.get(name)
+        return can_change(value) and not (footprint and footprint.fits(value))
+
     def _is_as_stored(self, encoded: codec.Encoded, stored: Input) -> bool:
         if encoded.digest == stored.digest:
             return True
+        if stored.name in self._footprints:  # made of plain arrays, which were written to
+            return False
         fresh = codec.encode(self.decode(stored), name=stored.name, on_loss="ignore")
         return fresh.digest == encoded.digest
 
@@ -194,7 +211,7 @@ class Artifacts:
         inline = len(encoded.manifest) <= min(INLINE_BYTES, self._inline_left)
         if inline:
             self._inline_left -= len(encoded.manifest)
-        own = () if inline else (codec.Blob.of(encoded.manifest),)
+        own = () if inline else (codec.Blob(encoded.digest.hash, encoded.digest.size, (encoded.manifest,)),)
         blobs = [*encoded.blobs, *own]
         self._blobs.put(blobs)
         self._stored += blobs

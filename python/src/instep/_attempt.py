@@ -161,10 +161,10 @@ class Attempt:
         try:
             self._interrupt.arm()
             success = self._execute()
+            self._interrupt.disarm()
         except BaseException as err:  # noqa: BLE001 - the user's code may raise anything, and it is all reported
             self._interrupt.disarm()
             return self._ended_by(err)
-        self._interrupt.disarm()
         return success
 
     def _execute(self) -> Success:
@@ -208,8 +208,8 @@ class Attempt:
         return self._source
 
     def _make_artifacts(self, values: dict[str, object]) -> Artifacts:
-        root = self._session.object_root
-        blobs: Blobs = LocalBlobs(root) if root else ServerBlobs(self._session, self._task.lease_token)
+        kind = LocalBlobs if self._session.object_root else ServerBlobs
+        blobs: Blobs = kind(self._session, self._task.lease_token)
         self._artifacts = Artifacts(self._task.inputs, blobs, values)
         return self._artifacts
 

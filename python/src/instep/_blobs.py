@@ -23,6 +23,13 @@ class Blobs(Protocol):
             BlobCorruptError: The stored bytes are damaged.
         """
 
+    def fetch_manifest(self, digest: Digest) -> bytes:
+        """Gives the bytes of a manifest. Small ones are not blobs: the orchestrator keeps them itself.
+
+        Raises:
+            BlobMissingError: The store does not have it.
+        """
+
     def put(self, blobs: Iterable[Blob]) -> None:
         """Stores blobs. Those that the store has are not written again.
 
@@ -35,15 +42,28 @@ class LocalBlobs:
     """Blobs in the store's own directory, which the worker shares.
 
     Args:
-        root: The directory.
+        session: The worker's session.
+        lease_token: The lease.
     """
 
-    def __init__(self, root: str) -> None:
-        self._objects = ObjectStore(root)
+    def __init__(self, session: Session, lease_token: bytes) -> None:
+        self._session = session
+        self._lease_token = lease_token
+        self._objects = ObjectStore(session.object_root)
 
     def fetch(self, hash: str, size: int) -> memoryview | bytes:
         """Maps a blob into memory, without reading it. What is written to the memory stays in this process."""
         return self._objects.open(hash, size)
+
+    def fetch_manifest(self, digest: Digest) -> bytes:
+        """Reads a manifest from the directory, or asks the orchestrator for it."""
+        try:
+            return bytes(self._objects.open(digest.hash, digest.size))
+        except BlobMissingError:
+            data = self._session.resolve_inline(self._lease_token, digest)
+            if data is None:
+                raise
+            return data
 
     def put(self, blobs: Iterable[Blob]) -> None:
         """Writes blobs to the directory."""
@@ -79,6 +99,11 @@ class ServerBlobs:
         if Blob.of(data).digest != Digest(hash, size):
             raise BlobCorruptError(f"Blob {hash} of {size} bytes arrived with other bytes.", digest=hash)
         return memoryview(data)
+
+    def fetch_manifest(self, digest: Digest) -> bytes:
+        """Asks the orchestrator for a manifest."""
+        data = self._session.resolve_inline(self._lease_token, digest)
+        return bytes(self.fetch(digest.hash, digest.size)) if data is None else data
 
     def put(self, blobs: Iterable[Blob]) -> None:
         """Sends the blobs that the store does not have."""

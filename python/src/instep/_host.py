@@ -90,9 +90,7 @@ class Host:
         self._fd = fd
         self._workers: dict[int, str] = {}
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is for the command line
 
     def refuse(self, file: str, err: SourceLoadError) -> None:
         """Says that the file cannot be loaded."""
@@ -115,6 +113,8 @@ class Host:
             self._end_workers()
 
     def _serve(self, source: UserFile) -> None:
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
@@ -146,8 +146,7 @@ class Host:
                 self._signal(command.signal)
 
     def _fork(self, command: host_pb2.ForkWorker, source: UserFile) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _process.flush_streams()  # what they hold back would be written by the worker again
         try:
             pid = os.fork()
         except OSError as err:

@@ -6,10 +6,9 @@ what is new, by offset. At the end the orchestrator takes the rest from the file
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
-from instep._session import Session
+from instep._session import ORPHAN_SECONDS, Session
 from instep.errors import LogOffsetError
 
 CHUNK_BYTES = 256 * 1024
@@ -50,25 +49,25 @@ class LogSender:
             TransportError: The orchestrator did not answer. The next call sends the same bytes.
         """
         for stream in self._streams:
-            self._send_piece(stream)
+            self._send_piece(stream, budget=0.0)
 
     def send_rest(self) -> None:
         """Sends everything to the end and closes the logs, for an orchestrator that does not see the files."""
         for stream in self._streams:
-            while self._send_piece(stream):
+            while self._send_piece(stream, budget=ORPHAN_SECONDS):
                 pass
             if not stream.closed:
                 self._session.append_log(self._lease_token, stream.name, stream.offset, b"", end=True)
 
-    def _send_piece(self, stream: _Stream) -> bool:
+    def _send_piece(self, stream: _Stream, *, budget: float) -> bool:
         """Sends one piece. False: there was nothing to send."""
-        if stream.closed or os.stat(stream.file).st_size <= stream.offset:
+        data = b"" if stream.closed else _read(stream.file, stream.offset)
+        if not data:
             return False
-        with open(stream.file, "rb") as file:
-            file.seek(stream.offset)
-            data = file.read(CHUNK_BYTES)
         try:
-            position = self._session.append_log(self._lease_token, stream.name, stream.offset, data)
+            position = self._session.append_log(
+                self._lease_token, stream.name, stream.offset, data, budget=budget
+            )
         except LogOffsetError as err:
             stream.offset = int(getattr(err, "metadata", {})["expected"])
             return True
@@ -76,3 +75,13 @@ class LogSender:
         stream.closed = position.closed
         self.interval = max(self.interval, position.interval)
         return True
+
+
+def _read(file: str, offset: int) -> bytes:
+    """Reads a piece of a spool file. Empty: nothing is there, or somebody has removed the file."""
+    try:
+        with open(file, "rb") as opened:
+            opened.seek(offset)
+            return opened.read(CHUNK_BYTES)
+    except FileNotFoundError:
+        return b""

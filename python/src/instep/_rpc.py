@@ -6,7 +6,7 @@ of its reason. Any other status is trouble of the transport and becomes a `Trans
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import grpc
@@ -105,7 +105,7 @@ class Connection:
 
     def stream(
         self, method: str, request: Message, answer: type[Answer], *, timeout: float | None = None
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer]:
         """Makes one call and yields its answers as they come. Closing the iterator cancels the call.
 
         Args:

@@ -141,7 +141,7 @@ class Session:
             LeaseError: The attempt is over.
             TransportError: The orchestrator did not answer.
         """
-        answer = self._connection.call(
+        answer = self._call(
             "WorkerService/Heartbeat",
             worker_pb2.HeartbeatRequest(
                 lease_token=lease_token,
@@ -152,6 +152,7 @@ class Session:
             ),
             worker_pb2.HeartbeatResponse,
             timeout=10.0,
+            budget=0.0,
         )
         cancelled = answer.directive == worker_pb2.DIRECTIVE_CANCEL
         return Beat(answer.heartbeat_ms / 1000, answer.cancel_reason if cancelled else None)
@@ -193,9 +194,16 @@ class Session:
         return joins_from(answer.joins), answer.joins_next if answer.HasField("joins_next") else None
 
     def append_log(
-        self, lease_token: bytes, stream: str, offset: int, data: bytes, *, end: bool = False
+        self,
+        lease_token: bytes,
+        stream: str,
+        offset: int,
+        data: bytes,
+        *,
+        end: bool = False,
+        budget: float = ORPHAN_SECONDS,
     ) -> LogPosition:
-        """Sends a piece of a log. Tries once.
+        """Sends a piece of a log.
 
         Args:
             lease_token: The lease.
@@ -203,13 +211,14 @@ class Session:
             offset: Position of the first byte.
             data: At most 256 KiB.
             end: True when nothing follows.
+            budget: Seconds for which it is tried. 0: it is tried once.
 
         Raises:
             LogOffsetError: The log goes on elsewhere; metadata `expected` tells where.
             LeaseError: The attempt is over.
             TransportError: The orchestrator did not answer.
         """
-        answer = self._connection.call(
+        answer = self._call(
             "LogService/AppendLogs",
             log_service_pb2.AppendLogsRequest(
                 lease_token=lease_token,
@@ -220,8 +229,23 @@ class Session:
             ),
             log_service_pb2.AppendLogsResponse,
             timeout=10.0,
+            budget=budget,
         )
         return LogPosition(answer.next_offset, answer.min_interval_ms / 1000, answer.closed)
+
+    def resolve_inline(self, lease_token: bytes, digest: Digest) -> bytes | None:
+        """Asks for the bytes of a small blob.
+
+        Returns:
+            The bytes. None: they must be read from elsewhere.
+        """
+        answer = self._call(
+            "StoreService/ResolveBlobs",
+            store_service_pb2.ResolveBlobsRequest(lease_token=lease_token, digests=[digest_to(digest)]),
+            store_service_pb2.ResolveBlobsResponse,
+        )
+        found = answer.blobs[0]
+        return found.inline if found.HasField("inline") else None
 
     def read_blob(self, lease_token: bytes, digest: Digest) -> Iterator[bytes]:
         """Reads a blob through the orchestrator, in pieces."""

@@ -195,12 +195,9 @@ class TaskSelf:
         run = self.__instep_run__
         if name in _OWN_NAMES or _is_step(type(self), name):
             _refuse_change(run.task, name, "a step" if name not in _OWN_NAMES else "Instep's own")
-        if isinstance(value, TaskSelf):
-            refuse_storing("`self`")
-        if isinstance(value, Branch):
-            refuse_storing("an input of the join")
-        if isinstance(value, JoinInputs):
-            refuse_storing("the inputs of the join")
+        for kind, what in _FLOWS.items():
+            if isinstance(value, kind):
+                refuse_storing(what)
         object.__setattr__(self, name, value)
         if name in run.artifacts.values:  # not so when a property of the user's class took the value
             run.artifacts.mark_assigned(name)
@@ -222,6 +219,9 @@ class TaskSelf:
 
     def __init_subclass__(cls) -> None:
         """Keeps the class of a task from being taken for a flow of the user's."""
+
+
+_FLOWS = {TaskSelf: "`self`", Branch: "an input of the join", JoinInputs: "the list of inputs of the join"}
 
 
 class _Hidden:

@@ -91,6 +91,7 @@ def load(file: str) -> UserFile:
         SourceLoadError: It cannot be loaded.
     """
     load_only()
+    sys.argv = [file]  # as if Python had been started with the file alone
     _look_for_imports_beside(file)
     try:
         module = _execute(file)

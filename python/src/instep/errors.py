@@ -38,6 +38,7 @@ parse a message. Errors that a server reports carry the same name in every langu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 ISSUES = "the project's issue tracker"
 
@@ -52,6 +53,12 @@ class InstepError(Exception):
 
     message: str
     """The message, without the class name."""
+    reason: str = ""
+    """The server's reason, such as ``RUN_UNKNOWN``. Empty: no server reported the error."""
+    metadata: Mapping[str, str] = MappingProxyType({})
+    """Facts that the server told."""
+    retry_after_ms: int | None = None
+    """How long the server asks to wait before another try, in milliseconds. None: it gave no advice."""
 
     def __init__(self, message: str, **facts: object) -> None:
         super().__init__(message)

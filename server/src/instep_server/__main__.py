@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 
 def main() -> None:
     """Runs the program to its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # Until it listens: what imports make stays for good, and looking for garbage in it is in vain.
     parser = argparse.ArgumentParser(prog="instep-server", description="Instep's orchestrator.")
     parser.add_argument("--home", type=Path, required=True, help="directory of the store")
     parser.add_argument("--control-fd", type=int, required=True, help="descriptor that tells the parent")
@@ -27,6 +30,10 @@ def main() -> None:
         asyncio.run(serve(Arguments(home=given.home, control=given.control_fd, host=given.host_fd)))
     except InstepError as err:
         os.write(given.control_fd, f"error: {err}\n".encode())
+        status = 1
+    except Exception as err:  # noqa: BLE001 - the parent has to hear of it, whatever it is
+        traceback.print_exception(err)
+        os.write(given.control_fd, f"error: {type(err).__name__}: {err}. This is a bug in Instep.\n".encode())
         status = 1
     sys.stderr.flush()
     # Neither gRPC nor the interpreter has anything left to do that is worth waiting for.

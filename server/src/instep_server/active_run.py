@@ -154,14 +154,9 @@ class ActiveRun:
             return self._message(attempt)
         if attempt is not None:
             self._reclaim(change, attempt, "Its worker asked for it again and again.")
-        task_id = self._next_task(worker)
-        if task_id is None:
-            self._drain_worker(worker)
-            self._save(change)
-            return "The run is ending." if self._plan.is_ending else "There is no task for this worker."
-        attempt = self._grant(change, worker, task_id)
+        found = self._lease(change, worker)
         self._save(change)
-        return self._message(attempt)
+        return found
 
     def join_inputs(self, attempt: Attempt, position: int) -> worker_service_pb2.ListJoinInputsResponse:
         """Lists inputs of a join from a position on."""
@@ -176,12 +171,15 @@ class ActiveRun:
             self._recorder.attempt_started(change, attempt)
             self._save(change)
 
-    async def complete(self, attempt: Attempt, report: Report) -> None:
+    async def complete(self, attempt: Attempt, report: Report) -> task_pb2.Task | str | None:
         """Takes the report that ends an attempt. Returns when it is on disk.
 
         Args:
             attempt: The attempt, open.
             report: The report.
+
+        Returns:
+            The next task, or why there is none, as `lease`. None: the report does not ask for one.
 
         Raises:
             RequestError: The report is refused; the attempt is open as before.
@@ -202,7 +200,9 @@ class ActiveRun:
             self._take_output(change, attempt, ends)
         self._free(attempt)
         self._carry_out(change, actions)
+        following = self._lease(change, attempt.worker) if report.HasField("want_next") else None
         await self._save(change, durable=True)
+        return following
 
     def append_logs(
         self, attempt: Attempt, stream: LogStream, offset: int, data: bytes, dropped: int
@@ -277,6 +277,14 @@ class ActiveRun:
                     self.worker_exited(worker, Exit(signal=signal.SIGKILL))
 
     # Tasks and attempts.
+
+    def _lease(self, change: Change, worker: Worker) -> task_pb2.Task | str:
+        """Gives a worker that holds no task the next one."""
+        task_id = self._next_task(worker)
+        if task_id is None:
+            self._drain_worker(worker)
+            return "The run is ending." if self._plan.is_ending else "There is no task for this worker."
+        return self._message(self._grant(change, worker, task_id))
 
     def _next_task(self, worker: Worker) -> int | None:
         if worker.expected:
@@ -375,7 +383,6 @@ class ActiveRun:
                     self._stop(task, reason)
         if self._plan.is_ending:
             self._dispatch.clear()
-        self._launch()
 
     def _stop(self, task: PlannedTask, reason: str) -> None:
         """Tells the attempt of a task to stop, by an interrupt now and by its next heartbeat."""
@@ -478,11 +485,12 @@ class ActiveRun:
     # The record.
 
     def _finish_change(self, change: Change) -> None:
-        self._launch()
         self._save(change)
         self._settle()
 
     def _save(self, change: Change, *, durable: bool = False) -> asyncio.Future[None]:
+        """Ends a change: has workers started that are wanted now, and queues the rows."""
+        self._launch()
         saved = self._tools.db.write(change.apply, durable=durable, run=self.key)
         saved.add_done_callback(self._check_saved)
         return saved

@@ -49,11 +49,16 @@ class Home:
         """File that a server keeps locked while it lives."""
         return self.root / "owners" / f"{server_id}.lock"
 
-    def make(self, server_id: str) -> None:
+    def probe(self, server_id: str) -> Path:
+        """File whose content proves to a server that a worker shares the file system."""
+        return self.scratch(server_id) / "probe"
+
+    def make(self, server_id: str, probe: bytes) -> None:
         """Makes all directories, for this user alone, and keeps them out of version control.
 
         Args:
             server_id: The server that will work here.
+            probe: What to put into its probe file.
 
         Raises:
             StoreError: They cannot be made.
@@ -72,6 +77,7 @@ class Home:
             )
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
+            self.probe(server_id).write_bytes(probe)
         except OSError as err:
             raise StoreError(
                 f"The store {self.root} can't be made or written: {err.strerror}."

@@ -31,9 +31,8 @@ from instep_server.workers import Exit
 
 TICK_SECONDS = 0.5
 """How often to look for what took too long."""
-RECOVER_SECONDS = 5.0
+RECOVER_SECONDS = 2.0
 """How often, at most, to look for runs whose server is gone."""
-PROBE_BYTES = 32
 
 
 def new_id() -> str:
@@ -52,6 +51,7 @@ class Orchestrator:
     Args:
         home: The store, with its directories and database ready.
         server_id: Id of this server.
+        probe: Content of its probe file.
 
     Attributes:
         server_id: Id of this server.
@@ -64,10 +64,10 @@ class Orchestrator:
         launcher: Has processes made.
         changes: Tells when something was committed.
         tools: What runs need.
-        probe: Content of the file that proves that a worker shares the file system.
+        probe: Content of its probe file, which proves that a worker shares the file system.
     """
 
-    def __init__(self, home: Home, server_id: str) -> None:
+    def __init__(self, home: Home, server_id: str, probe: bytes) -> None:
         self.server_id = server_id
         self.home = home
         self.changes = Changes()
@@ -76,11 +76,9 @@ class Orchestrator:
         self.manifests = Manifests(self.db, self.store)
         self.logs = LogFiles(home.logs)
         self.tokens = Tokens(time.monotonic)
-        self.probe = os.urandom(PROBE_BYTES)
-        probe_file = home.scratch(server_id) / "probe"
-        probe_file.write_bytes(self.probe)
+        self.probe = probe
         self.launcher = Launcher(
-            WorkerListener(forked=self._worker_forked, exited=self._worker_exited), self.tokens, probe_file
+            WorkerListener(forked=self._worker_forked, exited=self._worker_exited), self.tokens, home.probe(server_id)
         )
         self.tools = Tools(
             db=self.db,
@@ -198,14 +196,19 @@ class Orchestrator:
         """Finds a run that this server owns and that is under way."""
         return self._runs.get(key)
 
-    def check_store(self, key: int) -> None:
-        """Raises what made this server give up a run, if it did.
+    async def look_after(self, key: int) -> None:
+        """Makes sure that somebody works on a run that is watched.
+
+        Args:
+            key: Row id of the run.
 
         Raises:
-            StoreError: It could not be recorded.
+            StoreError: This server had to give it up, because it could not be recorded.
         """
         if (err := self._given_up.get(key)) is not None:
             raise err
+        if key not in self._runs:
+            await self.recover()
 
     async def cancel(self, key: int, reason: str) -> None:
         """Cancels a run, or asks the server that owns it to do so. Returns when that is recorded.

@@ -7,6 +7,7 @@ the last run has, without the interpreter's own leave-taking, because a command 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -39,6 +40,7 @@ from instep_server.services.worker import WorkerService
 from instep_server.tokens import TokenKind
 
 MAX_SOCKET_PATH = 100
+PROBE_BYTES = 32
 CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
@@ -70,10 +72,11 @@ async def serve(arguments: Arguments) -> None:
     """
     server_id = new_id()
     home = Home(arguments.home.resolve())
-    home.make(server_id)
+    probe = os.urandom(PROBE_BYTES)
+    home.make(server_id, probe)
     lock = OwnerLock(home.lock(server_id))
     prepare(home.database)
-    orchestrator = Orchestrator(home, server_id)
+    orchestrator = Orchestrator(home, server_id, probe)
     path = socket_folder() / f"{server_id[:16]}.sock"
     server = grpc.aio.server(options=CHANNEL_OPTIONS)
     for add, service in _SERVICES:
@@ -86,6 +89,8 @@ async def serve(arguments: Arguments) -> None:
     await server.start()
     await orchestrator.begin(host)
     token = orchestrator.tokens.issue(TokenKind.CLIENT)
+    gc.freeze()
+    gc.enable()
     os.write(arguments.control, f"unix:{path}\n{token.hex()}\n\n".encode())
     await _parent_is_gone(arguments.control)
     await orchestrator.shut_down("The command that started the run has ended.")

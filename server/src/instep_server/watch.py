@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from instep_proto.v1 import control_service_pb2, log_service_pb2, run_pb2
@@ -46,7 +46,7 @@ class RunWatcher:
     files: LogFiles
     changes: Changes
     run: WatchedRun
-    check: Callable[[], None]
+    check: Callable[[], Awaitable[None]]
     _mentioned: set[tuple[int, int]] = field(default_factory=set)
     _unmentioned: dict[tuple[int, int], list[Row]] = field(default_factory=dict)
     _chunk_id: int = 0
@@ -65,7 +65,7 @@ class RunWatcher:
             rows = self.db.all(_sqlite.ATTEMPTS_UNDER_WAY, {"run": self.run.key})
             self._mentioned = {(row["task"], row["number"]) for row in rows}
         while True:
-            self.check()
+            await self.check()
             change = self.changes.expect(self.run.key)
             events = self._events(cursor)
             if logs:

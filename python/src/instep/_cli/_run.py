@@ -45,9 +45,11 @@ class RunCommand(click.Command):
         self._parameters = [ParameterOption(spec) for spec in self._loaded.graph.parameters]
         self._session = session
         self._signals = signals
+        # Without a graph no parameter is known: what matters then are the graph's problems, not the options.
+        lenient = {"ignore_unknown_options": True, "allow_extra_args": True} if self._loaded.problems else {}
         super().__init__(
             "run",
-            context_settings=CONTEXT,
+            context_settings={**CONTEXT, **lenient},
             callback=self._run,
             params=[*self._parameters, *_options()],
             help=f"Run the flow {session.flow_name}.",

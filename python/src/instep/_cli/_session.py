@@ -152,7 +152,6 @@ def _fork_host(serve: Callable[[int], NoReturn], pipe: socket.socket) -> int:
     # A host must not have used gRPC; that it was imported does no harm.
     import instep_proto.v1.control_service_pb2  # noqa: F401
 
-
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()

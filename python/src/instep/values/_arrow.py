@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from instep.values._numpy import bitmap_of, bytes_of
-from instep.values._stream import OFFSETS, WIDTHS, Bytes, Column, Field, Type
+from instep.values._stream import OFFSETS, WIDTHS, Bytes, Column, Field, Type, empty
 
 _MAX_DEPTH: Final = 32
 
@@ -112,7 +112,7 @@ def _with_offsets(
     array: pa.Array, kind: Type, missing: npt.NDArray[np.bool_] | None
 ) -> tuple[tuple[Bytes, ...], tuple[Column, ...]]:
     if not len(array):
-        return (b"",) if kind.children else (b"", b""), tuple(_empty(child.type) for child in kind.children)
+        return (b"",) if kind.children else (b"", b""), tuple(empty(child.type) for child in kind.children)
     offsets = _offsets(array, kind)
     if missing is not None and np.diff(offsets)[missing].any():  # bytes under nulls
         array = pa.array(array.to_pylist(), array.type)
@@ -129,13 +129,6 @@ def _with_offsets(
 def _offsets(array: pa.Array, kind: Type) -> npt.NDArray[Any]:
     dtype = np.int32 if OFFSETS[kind.kind] == 4 else np.int64
     return np.frombuffer(array.buffers()[1], dtype)[array.offset : array.offset + len(array) + 1]
-
-
-def _empty(kind: Type) -> Column:
-    buffers: tuple[Bytes, ...] = (b"", b"") if kind.kind in OFFSETS and not kind.children else (b"",)
-    if kind.kind in {"struct", "fixed_size_list"}:
-        buffers = ()
-    return Column(kind, 0, 0, b"", buffers, tuple(_empty(child.type) for child in kind.children))
 
 
 # Reading.

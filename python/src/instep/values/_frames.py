@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from instep_proto.v1 import value_pb2 as pb
 
 from instep.values._logical import fits
-from instep.values._stream import Column, Field, Type
+from instep.values._stream import Column, Field, Type, empty
 from instep.values._writer import Writer
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _columns(reader: Reader, table: pb.Table, index: int) -> list[Stored]:
             Stored(
                 column.logical,
                 described.type,
-                [batch[position] for batch in stream.batches],
+                [batch[position] for batch in stream.batches] or [empty(described.type)],
                 reader.texts(column.levels, index) if column.HasField("levels") else None,
                 {param.key: param.value for param in column.params},
                 column.label if column.HasField("label") else None,

@@ -18,7 +18,7 @@ from instep.values._logical import FLOATS, INTEGERS, STORED_AS
 from instep.values._missing import NA_BITS, NA_FLOAT, NAType
 from instep.values._ndarray import NDArray
 from instep.values._opaque import encode_opaque
-from instep.values._stream import Bytes, Column, Type, size_of
+from instep.values._stream import Bytes, Column, Type, empty, size_of
 from instep.values._writer import POOLED_ROWS, Writer
 
 if TYPE_CHECKING:
@@ -158,9 +158,7 @@ def _microseconds(writer: Writer, array: AnyArray, missing: Mask, factors: Mappi
     ticks = _zeroed(array.view(np.int64), missing)
     limit = (2**63 - 1) // factor
     if ticks.size and not -limit <= ticks.min() <= ticks.max() <= limit:
-        writer.refuse(
-            "TIME_RANGE", f"holds a time of type {array.dtype} that 64 bits of microseconds can't hold."
-        )
+        raise UnstorableError(f"{array.dtype.name} beyond 292,000 years")
     return ticks if factor == 1 else ticks * factor
 
 
@@ -374,7 +372,7 @@ def numbers_of(columns: Sequence[Column], logical: str) -> AnyArray:
     found = [data_of(column, dtype) for column in columns]
     if len(found) == 1:
         return found[0]
-    return np.concatenate(found) if found else np.zeros(0, dtype)
+    return np.concatenate(found)
 
 
 def complexes_of(columns: Sequence[Column]) -> tuple[AnyArray, Mask | None]:
@@ -430,7 +428,7 @@ def _time_array(
 ) -> AnyArray:
     if logical == "date":
         numbers = numbers.astype(np.int64)
-    unit = "D" if logical == "date" else columns[0].type.kind[-2:] if columns else "us"
+    unit = "D" if logical == "date" else columns[0].type.kind[-2:]
     if missing is not None:
         numbers[missing] = _NAT
     found: AnyArray = numbers.view(f"{'m8' if logical == 'duration' else 'M8'}[{unit}]")
@@ -438,10 +436,19 @@ def _time_array(
     if dtype is not None:
         if not _TIME_DTYPE.fullmatch(dtype) or np.dtype(dtype).kind != found.dtype.kind:
             reader.refuse(f"{dtype!r} is not a type of times")
-        found = found.astype(dtype)
+        found = _in_unit(found, np.dtype(dtype))
     if params.get("masked") == "true":
         return np.ma.MaskedArray(found, mask=False if missing is None else missing)
     return found
+
+
+def _in_unit(times: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+    """Brings times in microseconds to the unit that they had. NumPy's own cast overflows on the way."""
+    factor = _PER_DURATION.get(np.datetime_data(dtype)[0])
+    if factor is None or times.dtype.name.endswith("[ns]"):
+        return times.astype(dtype)
+    ticks = times.view(np.int64)
+    return np.where(np.isnat(times), _NAT, ticks // factor).view(dtype)
 
 
 def _text_array(reader: Reader, columns: Sequence[Column], params: Mapping[str, str]) -> AnyArray:
@@ -463,12 +470,13 @@ def _text_array(reader: Reader, columns: Sequence[Column], params: Mapping[str, 
 def _sliced(columns: Sequence[Column], start: int, count: int) -> list[Column]:
     """Cuts rows out of the batches of a column of fixed width, without copying them."""
     cut = []
+    kind = columns[0].type
     for column in columns:
         first, last = max(start, 0), min(start + count, column.length)
         start -= column.length
         if first < last:
             cut.append(_cut(column, first, last))
-    return cut
+    return cut or [empty(kind)]
 
 
 def _cut(column: Column, first: int, last: int) -> Column:
@@ -566,7 +574,7 @@ def scalar_of(reader: Reader, logical: str, raw: Any, params: Mapping[str, str],
             reader.refuse(f"{dtype!r} is not a type of times")
         unit = "D" if logical == "date" else unit
         found = np.array([_NAT if raw is None else raw], np.int64).view(f"{kind}[{unit}]")
-        return found.astype(dtype)[0]
+        return _in_unit(found, np.dtype(dtype))[0]
     if logical == "string":
         return NAType("string") if raw is None else np.str_(raw)
     if raw is None:

@@ -165,11 +165,8 @@ def frame_of(reader: Reader, columns: Sequence[Stored]) -> pl.DataFrame:
 def decode_series(reader: Reader, node: pb.Node, index: int, params: Mapping[str, str]) -> pl.Series:
     """Reads a vector that was a series."""
     vector = node.vector
-    kind = reader.stream(vector.part).fields[:1]
-    if not kind or vector.logical not in STORED_AS:
-        reader.refuse(f"a vector of type {vector.logical!r} is no polars series")
     columns = reader.columns(vector.part, vector.logical)
-    if kind[0].type.kind in {"utf8", "large_utf8", "binary", "large_binary"}:
+    if columns[0].type.kind in {"utf8", "large_utf8", "binary", "large_binary"}:
         builder = ColumnBuilder(STORED_AS[vector.logical])
         builder.extend(reader.rows(vector))
         columns = [builder.column()]
@@ -177,5 +174,4 @@ def decode_series(reader: Reader, node: pb.Node, index: int, params: Mapping[str
         columns = vector_columns(reader, vector)
     levels = reader.texts(vector.levels, index) if vector.HasField("levels") else None
     name = next((reader.value(attr.value, index) for attr in node.attrs if attr.name == "polars.name"), "")
-    stored_type = columns[0].type if columns else kind[0].type
-    return _series_of(reader, Stored(vector.logical, stored_type, columns, levels, dict(params)), str(name))
+    return _series_of(reader, Stored(vector.logical, columns[0].type, columns, levels, dict(params)), str(name))

@@ -26,7 +26,7 @@ from instep.errors import ValueDecodeError
 from instep.values import _column
 from instep.values._digest import hash_of
 from instep.values._logical import fits
-from instep.values._stream import Bytes, Column, Stream, StreamError, read
+from instep.values._stream import Bytes, Column, Stream, StreamError, empty, read
 from instep.values._writer import FORMAT, MAX_DEPTH, MAX_NODES, OWN_BLOB_BYTES
 
 Fetch = Callable[[str, int], Bytes]
@@ -241,14 +241,14 @@ class Reader:
         self._taken[index] = taken
 
     def columns(self, index: int, logical: str) -> list[Column]:
-        """Gives the batches of the only column of a part, whose type fits `logical`."""
+        """Gives the batches, at least one, of the only column of a part, whose type fits `logical`."""
         stream = self.stream(index)
         if len(stream.fields) != 1:
             self.refuse(f"part {index} has {len(stream.fields)} columns instead of one")
         stored = stream.fields[0].type
         if not fits(logical, stored):
             self.refuse(f"{logical!r} is not a logical type that is stored as {stored.kind}")
-        return [batch[0] for batch in stream.batches]
+        return [batch[0] for batch in stream.batches] or [empty(stored)]
 
     def rows(self, vector: pb.Vector) -> list[object]:
         """Gives the rows of a vector as plain Python objects, None where there is no value."""

@@ -108,7 +108,10 @@ def encode_datetime(writer: Writer, value: datetime.datetime) -> int:
     """Adds a point in time: an instant when it knows its zone, else a naive one."""
     if value.tzinfo is None or value.utcoffset() is None:
         return writer.scalar("naive", NAIVE, times.microseconds_of(value.replace(tzinfo=None)))[1]
-    vector, index = writer.scalar("instant", INSTANT, times.microseconds_of(value))
+    amount = times.microseconds_of(value)
+    if times.is_skipped(value, amount):
+        writer.loss("CLOCK_CHANGE", f"{value} is skipped by a change of the clocks, and comes back as it goes on.")
+    vector, index = writer.scalar("instant", INSTANT, amount)
     vector.params.add(key="tz", value=zone_name(writer, value))
     return index
 
@@ -123,10 +126,12 @@ def zone_name(writer: Writer, value: datetime.datetime) -> str:
 
 
 def encode_timedelta(writer: Writer, value: datetime.timedelta) -> int:
-    """Adds a length of time."""
+    """Adds a length of time; one of more than 292,000 years has no portable form, and is stored opaque."""
     amount = value // datetime.timedelta(microseconds=1)
     if not -(2**63) < amount < 2**63:
-        writer.refuse("DURATION_RANGE", f"is {value!r}, longer than 292,000 years.")
+        from instep.values._opaque import encode_opaque
+
+        return encode_opaque(writer, value)
     return writer.scalar("duration", DURATION, amount)[1]
 
 

@@ -129,6 +129,13 @@ class Stream:
         return sum(batch[0].length for batch in self.batches if batch)
 
 
+def empty(kind: Type) -> Column:
+    """Gives a column without rows."""
+    count = 0 if kind.kind in {"struct", "fixed_size_list"} else 2 if kind.kind in OFFSETS else 1
+    children = tuple(empty(child.type) for child in kind.children)
+    return Column(kind, 0, 0, b"", (b"",) * (count - (kind.kind in {"list", "large_list"})), children)
+
+
 # Writing.
 
 

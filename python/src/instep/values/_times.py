@@ -58,6 +58,14 @@ def instant_of(microseconds: int, zone: datetime.tzinfo) -> datetime.datetime:
     return (_EPOCH_UTC + datetime.timedelta(microseconds=microseconds)).astimezone(zone)
 
 
+def is_skipped(value: datetime.datetime, microseconds: int) -> bool:
+    """Says whether no clock of the value's zone ever shows it: because summer time begins, for example."""
+    try:
+        return instant_of(microseconds, value.tzinfo or datetime.UTC).replace(tzinfo=None) != value.replace(tzinfo=None)
+    except (OverflowError, ValueError):  # near the year 1 or 9999, or a zone that can't tell
+        return False
+
+
 def microseconds_of_day(value: datetime.time) -> int:
     """Counts the microseconds since midnight."""
     seconds = (value.hour * 60 + value.minute) * 60 + value.second

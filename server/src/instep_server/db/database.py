@@ -127,9 +127,9 @@ class Database:
     async def _do(self, batch: list[_Write[Any]]) -> None:
         try:
             results = await self._transact(batch)
-        except sqlite3.Error as err:
+        except Exception as err:  # noqa: BLE001 - it belongs to those who wait for these writes
             if len(batch) == 1:
-                _fail(batch[0].done, translated(err, self._path))
+                _fail(batch[0].done, translated(err, self._path) if isinstance(err, sqlite3.Error) else err)
                 return
             for write in batch:
                 await self._do([write])

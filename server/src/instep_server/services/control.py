@@ -71,12 +71,10 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             orchestrator.logs,
             orchestrator.changes,
             run,
-            lambda: orchestrator.check_store(run.key),
+            lambda: orchestrator.look_after(run.key),
         )
         async for message in watcher.stream(cursor=request.cursor, logs=request.logs):
             yield message
-            if orchestrator.active(run.key) is None:
-                await orchestrator.recover()
 
     @unary(TokenKind.CLIENT)
     async def ListFlows(self, request: pb.ListFlowsRequest, grant: Grant) -> pb.ListFlowsResponse:

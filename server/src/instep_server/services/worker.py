@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from instep_proto.v1 import task_pb2, worker_service_pb2_grpc
 from instep_proto.v1 import worker_service_pb2 as pb
-from instep_proto.v1 import worker_service_pb2_grpc
 
 from instep_server import limits
 from instep_server.core.states import WorkerEvent
@@ -80,15 +80,14 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         if not request.completion_id:
             raise RequestError(Reason.MALFORMED, "The report has no completion_id.")
         if attempt.completion_id == request.completion_id:
-            disposition = await self._repeat(attempt, request)
-        else:
-            check_open(attempt)
-            await attempt.worker.run.complete(attempt, request)
-            disposition = pb.DISPOSITION_RECORDED
-        response = pb.CompleteTaskResponse(disposition=disposition, cancel_won=attempt.cancel_won)
-        if request.HasField("want_next"):
-            response.next.CopyFrom(_lease(attempt.worker, request.want_next))
-        return response
+            return await self._repeat(attempt, request)
+        check_open(attempt)
+        following = await attempt.worker.run.complete(attempt, request)
+        return pb.CompleteTaskResponse(
+            disposition=pb.DISPOSITION_RECORDED,
+            cancel_won=attempt.cancel_won,
+            next=None if following is None else _lease_response(following),
+        )
 
     @unary(TokenKind.SESSION)
     async def CloseWorker(self, request: pb.CloseWorkerRequest, grant: Grant) -> pb.CloseWorkerResponse:
@@ -113,7 +112,7 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         elif now > worker.registered + limits.REREGISTER_MS / 1000:
             raise RequestError(Reason.TOKEN_EXPIRED, "The worker registered long ago.")
 
-    async def _repeat(self, attempt: Attempt, request: pb.CompleteTaskRequest) -> pb.Disposition:
+    async def _repeat(self, attempt: Attempt, request: pb.CompleteTaskRequest) -> pb.CompleteTaskResponse:
         """Answers a report that was made before, once the first one is on disk."""
         if report_hash(request) != attempt.completion_hash:
             raise RequestError(
@@ -121,14 +120,21 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
                 f"Report {request.completion_id!r} was made before, with another content.",
             )
         await self.orchestrator.db.write(lambda _connection: None, durable=True)
-        return pb.DISPOSITION_DUPLICATE
+        return pb.CompleteTaskResponse(
+            disposition=pb.DISPOSITION_DUPLICATE,
+            cancel_won=attempt.cancel_won,
+            next=_lease(attempt.worker, request.want_next) if request.HasField("want_next") else None,
+        )
 
 
 def _lease(worker: Worker, request: pb.LeaseTaskRequest) -> pb.LeaseTaskResponse:
     if request.draining:
         worker.run.close_worker(worker)
         return pb.LeaseTaskResponse(drain=pb.Drain(reason="The worker asked for it."))
-    found = worker.run.lease(worker)
+    return _lease_response(worker.run.lease(worker))
+
+
+def _lease_response(found: task_pb2.Task | str) -> pb.LeaseTaskResponse:
     if isinstance(found, str):
         return pb.LeaseTaskResponse(drain=pb.Drain(reason=found))
     return pb.LeaseTaskResponse(task=found)

@@ -1,0 +1,161 @@
+# One attempt of a task: runs the step, and reports how it ended.
+
+# Runs one attempt of a task and reports how it ended. Answers with the CompleteTaskResponse.
+run_task <- function(session, task, problem, reuse, leased_ms) {
+  set_environment(task$env)
+  forget_random_state()
+  the$task <- task_facts(task)
+  attempt <- new_attempt(session, task)
+  attempt$timings$lease <- leased_ms
+  the$attempt <- attempt
+  on.exit({
+    the$attempt <- NULL
+    the$task <- NULL
+  })
+  outcome <- tryCatch(
+    attempt_outcome(attempt, problem),
+    error = \(condition) failed(condition_failure(condition, kind = failure_kind(condition, "INTERNAL"))),
+    interrupt = \(condition) interrupted(attempt)
+  )
+  close_devices()
+  suspendInterrupts(report(attempt, outcome, want_next = reuse))
+}
+
+# What is known about a running attempt. An environment, because its timings are filled in along the way.
+new_attempt <- function(session, task) {
+  attempt <- new.env(parent = emptyenv())
+  attempt$session <- session
+  attempt$task <- task
+  attempt$timings <- list()
+  attempt$fetch <- blob_reader(session$connection, session$object_root, task$lease$lease_token)
+  attempt$keeper <- keeper_start_(
+    session$connection$channel, session$token, task$lease$lease_token, task$lease$heartbeat_ms,
+    Sys.getenv("INSTEP_STDOUT_FILE"), Sys.getenv("INSTEP_STDERR_FILE")
+  )
+  attempt
+}
+
+# Measures an expression and adds its time to a phase of the attempt.
+timed <- function(attempt, phase, expression) {
+  before <- attempt$timings[[phase]] %||% 0
+  started <- Sys.time()
+  on.exit(attempt$timings[[phase]] <- before + elapsed_ms(started))
+  expression
+}
+
+# The outcome of an attempt: a list with one arm of CompleteTaskRequest's `outcome`, and `partial_outputs`.
+attempt_outcome <- function(attempt, problem) {
+  if (!is.null(problem)) {
+    return(failed(plain_failure("FAILURE_KIND_CODE_LOAD", problem$message)))
+  }
+  fun <- tryCatch(step_function(attempt$task), error = identity)
+  if (inherits(fun, "error")) {
+    return(failed(condition_failure(fun, kind = "FAILURE_KIND_CODE_LOAD")))
+  }
+  self <- new_self(attempt$task, attempt$fetch)
+  attempt$self <- self
+  arguments <- list(self = self)
+  if (attempt$task$is_join) {
+    joins <- all_joins(attempt$session, attempt$task)
+    arguments$inputs <- new_inputs(joins, attempt$task$inputs, attempt$task, attempt$fetch)
+  }
+  keeper_phase_(attempt$keeper, 2L)
+  trouble <- timed(attempt, "run", call_step(fun$fun, fun$label, arguments))
+  keeper_phase_(attempt$keeper, 3L)
+  if (is.null(trouble)) {
+    return(success(attempt))
+  }
+  if (inherits(trouble$condition, "interrupt")) {
+    return(interrupted(attempt))
+  }
+  kind <- failure_kind(trouble$condition, "USER_ERROR")
+  outcome <- failed(condition_failure(trouble$condition, trouble$frames, kind))
+  outcome$partial_outputs <- partial_outputs(attempt)
+  outcome
+}
+
+# The FailureKind of a condition; `otherwise` for one that does not say.
+failure_kind <- function(condition, otherwise) {
+  kinds <- c(
+    instep_error_value_encode = "OUTPUT_ENCODE",
+    instep_error_value_decode = "INPUT_DECODE",
+    instep_error_blob_missing = "INPUT_MISSING",
+    instep_error_blob_corrupt = "INPUT_MISSING",
+    instep_error_foreach = "USER_ERROR"
+  )
+  known <- kinds[intersect(class(condition), names(kinds))]
+  paste0("FAILURE_KIND_", if (length(known) > 0L) known[[1L]] else otherwise)
+}
+
+# The function of the task's step and the name that it has in a traceback.
+step_function <- function(task) {
+  entry <- task$entry_point
+  if (nzchar(entry[["function"]])) {
+    return(list(fun = get(entry[["function"]], globalenv(), mode = "function"), label = entry[["function"]]))
+  }
+  step <- the$flow$steps[[task$step]]
+  if (is.null(step$reference$body)) {
+    abort("File {.file {entry$file}} declares no step {.val {task$step}}.", "step_unknown", call = NULL)
+  }
+  fun <- step$reference$body
+  named <- Filter(\(name) identical(get0(name, globalenv(), mode = "function"), fun), ls(globalenv()))
+  list(fun = fun, label = if (length(named) > 0L) named[[1L]] else task$step)
+}
+
+failed <- function(failure) {
+  cat(failure$traceback, "\n", sep = "", file = stderr())
+  list(failure = failure)
+}
+
+# An interrupt is a cancel when the orchestrator says so, else somebody sent a signal.
+interrupted <- function(attempt) {
+  if (keeper_cancelled_(attempt$keeper, TRUE)) {
+    reason <- keeper_cancel_reason_(attempt$keeper)
+    cat("Cancelled. ", reason, "\n", sep = "", file = stderr())
+    return(list(cancelled = list(reason = reason)))
+  }
+  failed(plain_failure("FAILURE_KIND_USER_ERROR", "The step was interrupted."))
+}
+
+# Reports how the attempt ended. Blobs that the store has lost in the meantime are stored again, at most twice.
+report <- function(attempt, outcome, want_next, rounds = 2L) {
+  tryCatch(
+    complete(attempt, outcome, want_next),
+    instep_error_blob_missing = function(condition) {
+      if (rounds == 0L || is.null(outcome$success)) {
+        stop(condition)
+      }
+      report(attempt, success(attempt), want_next, rounds - 1L)
+    }
+  )
+}
+
+# Reports how the attempt ended, once: repeats carry the same id.
+complete <- function(attempt, outcome, want_next = FALSE) {
+  shared <- nzchar(attempt$session$object_root)
+  flush(stdout())
+  flush(stderr())
+  keeper_stop_(attempt$keeper, !shared)
+  request <- c(outcome, list(
+    lease_token = attempt$task$lease$lease_token,
+    completion_id = paste(attempt$task$lease$lease_id, Sys.getpid(), sep = "-"),
+    timings = lapply(names(attempt$timings), \(phase) list(phase = phase, duration_ms = attempt$timings[[phase]])),
+    stdout_end = spool_size("INSTEP_STDOUT_FILE"),
+    stderr_end = spool_size("INSTEP_STDERR_FILE"),
+    want_next = if (want_next) lease_request()
+  ))
+  the$attempt <- NULL
+  rpc_retry(attempt$session$connection, "WorkerService/CompleteTask", request)
+}
+
+# The files that take what the worker writes begin anew with each task: the orchestrator has what they held.
+empty_spool <- function() {
+  for (file in Sys.getenv(c("INSTEP_STDOUT_FILE", "INSTEP_STDERR_FILE"))) {
+    if (file.exists(file)) close(file(file, "w"))
+  }
+}
+
+spool_size <- function(variable) {
+  size <- file.size(Sys.getenv(variable))
+  if (is.na(size)) 0 else size
+}
