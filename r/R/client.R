@@ -39,7 +39,7 @@
 #' }
 flow_client <- function(id) {
   check_path(id, 1L)
-  new_client("flow", list(flow = id))
+  new_client("flow", list(flow = id)) |> check_known("created_at")
 }
 
 #' @rdname flow_client

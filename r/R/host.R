@@ -117,7 +117,8 @@ worker_exited <- function(ended) {
 
 obey_command <- function(command) {
   if (!is.null(command$fork)) {
-    send_event(list(forked = fork_worker(command$fork)))
+    forked <- fork_worker(command$fork) # evaluated here: the worker's whole life happens in this call
+    send_event(list(forked = forked))
   } else if (!is.null(command$signal)) {
     host_signal_(command$signal$worker_id, command$signal$signal)
   }

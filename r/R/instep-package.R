@@ -1,7 +1,7 @@
 #' @section Environment:
 #' * `INSTEP_PYTHON`: the Python that has the package `instep`, which brings the command line and the orchestrator.
-#'   Without it option `instep.python` is used, then what the set-up has noted in the user's configuration directory of R (file
-#'   `python`), then `python3` on the path.
+#'   Without it option `instep.python` is used, then what the set-up has noted in the user's configuration directory of
+#'   R (file `python`), then `python3` on the path.
 #' * `INSTEP_HOME`: the store's directory. Without it the nearest directory `.instep` at or above the flow's folder (for
 #'   the client: the working directory), else a new one beside the flow.
 #' * `INSTEP_RSCRIPT`: the `Rscript` that runs R steps of Python flows. Without it the one of this session, or the first

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include <Rembedded.h>
+#include <Rinterface.h>
 
 #include "end_process.h"
 
@@ -164,6 +165,7 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   ::close(parent.fd);
   ::close(parent.wake[0]);
   ::close(parent.wake[1]);
+  R_Interactive = FALSE;  // nobody answers a worker, such as when R asks what to do after a crash
   redirect("/dev/null", O_RDONLY, STDIN_FILENO);
   redirect(stdout_file, O_WRONLY | O_APPEND | O_CREAT, STDOUT_FILENO);
   redirect(stderr_file, O_WRONLY | O_APPEND | O_CREAT, STDERR_FILENO);

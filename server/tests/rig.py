@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 from blake3 import blake3
@@ -68,10 +69,10 @@ class StepDef:
     foreach: str = ""
     join: bool = False
     script: dict[str, object] = field(default_factory=dict)
-    isolation: int = graph_pb2.ISOLATION_FORK
+    isolation: graph_pb2.Isolation = graph_pb2.ISOLATION_FORK
 
 
-def fragment(file: Path, steps: Sequence[StepDef], **more: object) -> graph_pb2.FlowFragment:
+def fragment(file: Path, steps: Sequence[StepDef], **more: Any) -> graph_pb2.FlowFragment:
     """The fragment of a flow `Demo` with these steps."""
 
     def transition(step: StepDef) -> graph_pb2.Transition:
@@ -116,6 +117,8 @@ class Rig:
     def __init__(self, home: Path, flow: Path | None = None, *, by_hand: bool = False) -> None:
         self.home = home
         self.flow = flow
+        self.run = run_pb2.Run()
+        """The run that a test is about."""
         self.host: subprocess.Popen[bytes] | None = None
         self.control, theirs = socket.socketpair()
         command = [sys.executable, "-m", "instep_server", "--home", str(home)]
@@ -151,21 +154,20 @@ class Rig:
         while not block.endswith(b"\n\n"):
             piece = self.control.recv(4096)
             if not piece:
-                self.process.wait(10)
-                self.process.stderr.close()
                 self.control.close()
+                self.process.communicate(timeout=10)
                 raise ServerRefusedError(block.decode())
             block += piece
         return block.decode()
 
-    def call(self, rpc: str, /, **fields: object):
+    def call(self, rpc: str, /, **fields: Any) -> Any:
         request = getattr(control_service_pb2, f"{rpc}Request")(**fields)
         return getattr(self.stub, rpc)(request, metadata=self.metadata, timeout=30)
 
-    def load(self):
+    def load(self) -> Any:
         return self.call("LoadFlow", file=str(self.flow), language="python")
 
-    def submit(self, request_id: str = "r1", **fields: object) -> run_pb2.Run:
+    def submit(self, request_id: str = "r1", **fields: Any) -> Any:
         load_id = fields.pop("load_id", None) or self.load().load_id
         fields = {"working_directory": str(self.home.parent), "user": "ada", **fields}
         return self.call("SubmitRun", client_request_id=request_id, load_id=load_id, **fields).run
@@ -176,7 +178,7 @@ class Rig:
         )
         return list(self.stub.WatchRun(request, metadata=self.metadata, timeout=60))
 
-    def until(self, run: run_pb2.Run, **fields: object) -> run_pb2.Event:
+    def until(self, run: run_pb2.Run, **fields: Any) -> Any:
         """Waits for an event with these values."""
         request = control_service_pb2.WatchRunRequest(flow=run.flow, run_id=run.run_id)
         stream = self.stub.WatchRun(request, metadata=self.metadata, timeout=20)
@@ -187,7 +189,7 @@ class Rig:
                     return event
         raise AssertionError(f"There was no event with {fields}.")
 
-    def finish(self, run: run_pb2.Run) -> run_pb2.Run:
+    def finish(self, run: run_pb2.Run) -> Any:
         """Waits for the end of a run."""
         self.watch(run)
         return self.call("GetRun", flow=run.flow, run_id=run.run_id).run
@@ -207,7 +209,9 @@ class Rig:
             for one in listed
         }
 
-    def log(self, run: run_pb2.Run, task_id: str, stream: int, *, follow: bool = False) -> str:
+    def log(
+        self, run: run_pb2.Run, task_id: str, stream: log_service_pb2.LogStream, *, follow: bool = False
+    ) -> str:
         request = log_service_pb2.TailLogsRequest(
             flow=run.flow, run_id=run.run_id, task_id=task_id, stream=stream, follow=follow
         )
@@ -265,7 +269,7 @@ class Hand:
         assert command.WhichOneof("command") == "signal", command
         return command.signal.worker_id, command.signal.signal
 
-    def tell(self, **event: object) -> None:
+    def tell(self, **event: Any) -> None:
         """Reports something."""
         _write(self._pipe, host_pb2.HostEvent(**event))
 
@@ -286,7 +290,7 @@ class HandWorker:
         self.session: tuple[tuple[str, str], ...] = ()
         self.task = task_pb2.Task()
 
-    def register(self, **fields: object) -> worker_service_pb2.RegisterWorkerResponse:
+    def register(self, **fields: Any) -> Any:
         """Registers, with a lease."""
         given = {
             "worker_id": self.id,
@@ -307,16 +311,16 @@ class HandWorker:
             self.task = response.lease.task
         return response
 
-    def call(self, rpc: str, /, **fields: object):
+    def call(self, rpc: str, /, **fields: Any):
         """Calls with the lease of the task."""
         message = getattr(worker_service_pb2, f"{rpc}Request")
         if "lease_token" in message.DESCRIPTOR.fields_by_name:
             fields.setdefault("lease_token", self.task.lease.lease_token)
         return getattr(self.stub, rpc)(message(**fields), metadata=self.session, timeout=20)
 
-    def succeed(self, completion_id: str = "c", *, outputs: dict[str, str] | None = None, **success: object):
+    def succeed(self, completion_id: str = "c", *, outputs: dict[str, str] | None = None, **success: Any):
         """Reports a success."""
-        outputs = [
+        stored = [
             task_pb2.Output(
                 name=name,
                 artifact=digest_pb2.Digest(hash=hash_of(value(text)), size=len(value(text))),
@@ -324,7 +328,7 @@ class HandWorker:
             )
             for name, text in (outputs or {}).items()
         ]
-        report = worker_service_pb2.Success(outputs=outputs, **success)
+        report = worker_service_pb2.Success(outputs=stored, **success)
         return self.call("CompleteTask", completion_id=completion_id, success=report)
 
     def exit(self, code: int | None = 0, *, signal: int | None = None) -> None:
@@ -340,7 +344,7 @@ class HandWorker:
 
 @contextmanager
 def running(
-    home: Path, steps: Sequence[StepDef] | None = None, *, by_hand: bool = False, **more: object
+    home: Path, steps: Sequence[StepDef] | None = None, *, by_hand: bool = False, **more: Any
 ) -> Iterator[Rig]:
     """Runs a server, with a host of a flow with these steps. What the server says is part of the test."""
     flow = None
@@ -381,7 +385,7 @@ def _host(pipe: socket.socket, flow: Path) -> None:
     workers: dict[int, str] = {}
     buffer = b""
     while True:
-        ready, _, _ = select.select([pipe, read_end], [], [])
+        ready: list[Any] = select.select([pipe, read_end], [], [])[0]
         if read_end in ready:
             os.read(read_end, 4096)
             while workers:

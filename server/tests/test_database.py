@@ -133,5 +133,5 @@ def test_full_disk_is_told_and_leaves_what_was_there(path: Path) -> None:
 )
 def test_trouble_is_translated(code: int, text: str) -> None:
     err = sqlite3.OperationalError("odd")
-    err.sqlite_errorcode = code  # type: ignore[attr-defined]
+    err.sqlite_errorcode = code
     assert text in str(translated(err, Path("x.db")))

@@ -8,7 +8,8 @@ from instep_server.frames import FrameBuffer, frame
 @given(st.lists(st.binary(max_size=50), max_size=8), st.lists(st.integers(1, 30), max_size=20))
 def test_messages_survive_any_cutting(messages: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(map(frame, messages))
-    buffer, found, start = FrameBuffer(), [], 0
+    buffer, start = FrameBuffer(), 0
+    found: list[bytes] = []
     for cut in [*cuts, len(stream)]:
         found += buffer.feed(stream[start : start + cut])
         start += cut

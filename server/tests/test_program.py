@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from instep_proto.v1 import control_service_pb2, digest_pb2, graph_pb2, run_pb2, store_service_pb2
+from instep_proto.v1 import (
+    control_service_pb2,
+    digest_pb2,
+    graph_pb2,
+    log_service_pb2,
+    run_pb2,
+    store_service_pb2,
+)
+from instep_server.program import remove_stale_sockets
 from rig import Rig, ServerRefusedError, StepDef, running, text_of, value
 
-STDOUT, STDERR = 1, 2
+STDOUT, STDERR = log_service_pb2.LOG_STREAM_STDOUT, log_service_pb2.LOG_STREAM_STDERR
 SUCCEEDED, FAILED, CANCELLED = (
     run_pb2.RUN_STATE_SUCCEEDED,
     run_pb2.RUN_STATE_FAILED,
@@ -128,8 +140,10 @@ def test_held_run_waits_for_its_start(home: Path) -> None:
         assert rig.call("StartRun", flow="Demo", run_id=run.run_id).run.state == SUCCEEDED
 
 
-def parameter(name: str, **fields: object) -> graph_pb2.ParameterSpec:
-    return graph_pb2.ParameterSpec(name=name, variable=name.replace("-", "_"), type=1, **fields)
+def parameter(name: str, **fields: Any) -> graph_pb2.ParameterSpec:
+    return graph_pb2.ParameterSpec(
+        name=name, variable=name.replace("-", "_"), type=graph_pb2.PARAMETER_TYPE_STRING, **fields
+    )
 
 
 def test_parameters_and_constants_reach_every_task(home: Path, refusal) -> None:
@@ -467,10 +481,10 @@ def test_client_reads_manifests_through_the_store_service(home: Path) -> None:
         request = store_service_pb2.ReadBlobRequest(digest=digest)
         pieces = rig.store_stub.ReadBlob(request, metadata=rig.metadata)
         assert text_of(b"".join(piece.data for piece in pieces)) == "content"
-        request = store_service_pb2.ResolveBlobsRequest(
+        resolve = store_service_pb2.ResolveBlobsRequest(
             digests=[digest, digest_pb2.Digest(hash="b3:" + "0" * 64, size=3)]
         )
-        found, missing = rig.store_stub.ResolveBlobs(request, metadata=rig.metadata).blobs
+        found, missing = rig.store_stub.ResolveBlobs(resolve, metadata=rig.metadata).blobs
         assert text_of(found.inline) == "content"
         assert missing.missing
 
@@ -504,3 +518,36 @@ def test_store_that_is_no_directory_is_told_to_the_parent(home: Path) -> None:
         ServerRefusedError, match=r"error: The store .* can't be made or written: File exists"
     ):
         Rig(home)
+
+
+def test_parent_that_is_gone_early_ends_the_server_quietly(home: Path) -> None:
+    ours, theirs = socket.socketpair()
+    command = [
+        sys.executable,
+        "-m",
+        "instep_server",
+        "--home",
+        str(home),
+        "--control-fd",
+        str(theirs.fileno()),
+    ]
+    process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stderr=subprocess.PIPE)
+    ours.close()
+    theirs.close()
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr) == (0, b"")
+
+
+def test_sockets_of_killed_servers_are_removed(tmp_path: Path) -> None:
+    for name in ("live", "dead", "young"):
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(str(tmp_path / f"{name}.sock"))
+        if name != "young":
+            os.utime(tmp_path / f"{name}.sock", (0, 0))
+    (tmp_path / "live.sock").unlink()
+    with socket.socket(socket.AF_UNIX) as live:
+        live.bind(str(tmp_path / "live.sock"))
+        live.listen()
+        os.utime(tmp_path / "live.sock", (0, 0))
+        remove_stale_sockets(tmp_path)
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["live", "young"]

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -32,7 +33,7 @@ EACH = [
     StepDef("end"),
 ]
 RECORDED, DUPLICATE = worker_service_pb2.DISPOSITION_RECORDED, worker_service_pb2.DISPOSITION_DUPLICATE
-STDOUT, STDERR = 1, 2
+STDOUT = log_service_pb2.LOG_STREAM_STDOUT
 
 
 @pytest.fixture
@@ -73,14 +74,15 @@ def test_server_tells_what_it_is_without_a_token(rig: Rig) -> None:
 
 def test_clients_need_their_token(rig: Rig, worker: HandWorker, refusal) -> None:
     worker.register()
-    for metadata, code, reason in [
+    cases: list[tuple[Any, str, str]] = [
         ((), "UNAUTHENTICATED", "TOKEN_UNKNOWN"),
         ((("authorization", "Bearer " + "00" * 32),), "UNAUTHENTICATED", "TOKEN_UNKNOWN"),
         ((("authorization", "Bearer xyz"),), "INVALID_ARGUMENT", "TOKEN_MALFORMED"),
         ((("authorization", "Basic 00"),), "INVALID_ARGUMENT", "TOKEN_MALFORMED"),
         (worker.session, "PERMISSION_DENIED", "TOKEN_SCOPE"),
         (worker.bootstrap, "PERMISSION_DENIED", "TOKEN_SCOPE"),
-    ]:
+    ]
+    for metadata, code, reason in cases:
         rig.metadata, kept = metadata, rig.metadata
         refused = refusal(rig.call, "ListFlows")
         rig.metadata = kept
@@ -358,7 +360,8 @@ def test_join_gets_its_inputs_in_pages(home: Path) -> None:
 def test_forwarding_what_no_input_has_is_refused(home: Path, refusal) -> None:
     with running(home, EACH, by_hand=True) as rig:
         rig.run = rig.submit(max_workers=1)
-        for report in ({"outputs": {"xs": "x"}, "foreach_count": 1}, {}):
+        reports: list[dict[str, Any]] = [{"outputs": {"xs": "x"}, "foreach_count": 1}, {}]
+        for report in reports:
             worker = rig.hand.worker()
             worker.register()
             worker.succeed(**report)
@@ -493,7 +496,7 @@ def test_logs_are_appended_by_offset(rig: Rig, worker: HandWorker, refusal) -> N
     worker.register(store_probe=b"")
     stub = log_service_pb2_grpc.LogServiceStub(rig.channel)
 
-    def append(offset: int, data: bytes, **fields: object) -> log_service_pb2.AppendLogsResponse:
+    def append(offset: int, data: bytes, **fields: Any):
         request = log_service_pb2.AppendLogsRequest(
             lease_token=worker.task.lease.lease_token, stream=STDOUT, offset=offset, data=data, **fields
         )
@@ -523,6 +526,7 @@ def test_report_takes_output_up_to_where_it_says(rig: Rig, worker: HandWorker) -
 
 def test_log_is_followed_until_it_is_complete(rig: Rig, worker: HandWorker) -> None:
     worker.register()
+    rig.until(rig.run, attempt_state=run_pb2.ATTEMPT_STATE_LEASED)
     request = log_service_pb2.TailLogsRequest(
         flow="Demo", run_id="1", task_id="1", stream=STDOUT, follow=True
     )

@@ -26,7 +26,8 @@ def _inner(blocks: st.SearchStrategy[Block]) -> st.SearchStrategy[Block]:
     )
 
 
-blocks = st.recursive(st.just(("plain", [])), _inner, max_leaves=6)
+PLAIN: Block = ("plain", [])
+blocks = st.recursive(st.just(PLAIN), _inner, max_leaves=6)
 flows = st.lists(blocks, max_size=3)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from instep_proto.v1 import run_pb2
 from instep_server.core import states
 from instep_server.core.states import IllegalTransitionError, advance
 
-TABLES = {
+TABLES: dict[str, tuple[Any, Any, Any, Any]] = {
     "run": (states.RUN, states.RunState, states.RunEvent, states.RUN_ENDS),
     "task": (states.TASK, states.TaskState, states.TaskEvent, states.TASK_ENDS),
     "attempt": (states.ATTEMPT, states.AttemptState, states.AttemptEvent, states.ATTEMPT_ENDS),

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-from instep_server import store as store_module
 from instep_server.errors import Reason, RequestError, StoreError, StoreFullError
 from instep_server.store import BlobId, ObjectStore, digest_of
 
@@ -133,7 +132,7 @@ def test_disk_trouble_is_told(
     def fails(*_: object) -> int:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(store_module.os, "write", fails)
+    monkeypatch.setattr(os, "write", fails)
     with pytest.raises(kind, match=text):
         store.put(DATA)
     assert scratch(store) == []

@@ -64,7 +64,7 @@ def server(project: Project) -> Iterator[Server]:
 
 
 def test_server_tells_its_versions_without_a_token(server: Server) -> None:
-    stub = meta_service_pb2_grpc.MetaServiceStub(server.channel)  # type: ignore[no-untyped-call]
+    stub = meta_service_pb2_grpc.MetaServiceStub(server.channel)
     info = stub.GetServerInfo(meta_service_pb2.GetServerInfoRequest(client="test"), timeout=SECONDS)
     assert 1 <= info.version_min <= info.version_max
     assert info.server_id
@@ -81,7 +81,7 @@ def test_server_tells_its_versions_without_a_token(server: Server) -> None:
     ],
 )
 def test_every_other_call_needs_the_token(server: Server, header: str | None, code: grpc.StatusCode) -> None:
-    stub = control_service_pb2_grpc.ControlServiceStub(server.channel)  # type: ignore[no-untyped-call]
+    stub = control_service_pb2_grpc.ControlServiceStub(server.channel)
     request = control_service_pb2.ListFlowsRequest()
     with pytest.raises(grpc.RpcError) as caught:
         stub.ListFlows(request, metadata=[("authorization", header)] if header else [], timeout=SECONDS)

@@ -72,7 +72,7 @@ IN_R = """
         is.ordered(self$frame$cut), identical(levels(self$frame$cut), c("low", "high")), is.na(self$frame$x[2])
       )
       opened <- tryCatch(self$unknown$word, error = conditionMessage)
-      stopifnot(grepl("start", opened), grepl("ython", opened))
+      stopifnot(grepl("Unknown", opened), grepl("made in Python 3", opened), grepl("in a Python\\\\s+step", opened))
       self$handle <- self$unknown
       self$sums <- unname(rowSums(self$matrix))
       self$model <- lm(mpg ~ wt, data = mtcars)
@@ -140,7 +140,7 @@ def test_model_of_r_is_a_handle_in_python_that_says_how_to_use_it(project: Proje
         """,
     )
     shown = project.call("touch.py").text
-    for word in ("ForeignObject", "OpaqueForeignError", "lm", "R", "look"):
+    for word in ("ForeignObject", "OpaqueForeignError", "'lm' of R", "step written in R"):
         assert word in shown
 
 

@@ -102,7 +102,7 @@ def instants() -> pd.DatetimeIndex:
     return pd.DatetimeIndex(["2024-07-01 08:00", None], tz="America/New_York").as_unit("us")
 
 
-def masked(values: list[Any], mask: list[int], dtype: str) -> np.ma.MaskedArray[Any, Any]:
+def masked(values: list[Any], mask: list[bool], dtype: str) -> np.ma.MaskedArray[Any, Any]:
     return np.ma.MaskedArray(np.array(values, dtype), mask=mask)
 
 
@@ -127,8 +127,8 @@ CASES = [
     Case("doubles", lambda: np.array([1, -0.0, np.inf, -np.inf, np.nan])),
     Case("doubles_na", lambda: np.array([1, NA_FLOAT, np.nan])),
     Case("integers", lambda: np.array([1, 2, 3], "int32")),
-    Case("integers_na", lambda: masked([1, 0, 3], [0, 1, 0], "int32")),
-    Case("logicals_na", lambda: masked([True, False, False], [0, 1, 0], "bool")),
+    Case("integers_na", lambda: masked([1, 0, 3], [False, True, False], "int32")),
+    Case("logicals_na", lambda: masked([True, False, False], [False, True, False], "bool")),
     Case("complexes", lambda: np.array([1 + 2j, 0])),
     Case("strings", lambda: ["a", None, "", "NA"]),
     Case("strings_one", lambda: ["a"], after_r=lambda: "a"),

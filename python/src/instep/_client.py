@@ -3,6 +3,8 @@
 Objects are light: each holds its path and what was recorded of it when it was last asked for. What can still
 change is asked again, so an object of a run that goes on is always current. Values are read when they are
 touched. Looking changes nothing.
+
+The classes stay in one module although it is long: each makes objects of the ones above and below it.
 """
 
 from __future__ import annotations

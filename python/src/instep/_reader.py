@@ -12,8 +12,8 @@ from instep.errors import BlobMissingError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from instep._blobs import LocalBlobs
     from instep._rpc import Connection
+    from instep.values import ObjectStore
 
 
 class ArtifactReader:
@@ -76,7 +76,7 @@ class ArtifactReader:
         return decode_item(artifact.manifest, index, self._fetch(artifact.object_root))
 
     def _fetch(self, object_root: str) -> Callable[[str, int], memoryview | bytes]:
-        return _local(object_root).fetch if object_root else self._read
+        return _objects(object_root).open if object_root else self._read
 
     def _read(self, digest: str, size: int) -> bytes:
         request = store_service_pb2.ReadBlobRequest(digest=digest_pb2.Digest(hash=digest, size=size))
@@ -90,7 +90,7 @@ class ArtifactReader:
 
 
 @lru_cache(maxsize=8)
-def _local(root: str) -> LocalBlobs:
-    from instep._blobs import LocalBlobs
+def _objects(root: str) -> ObjectStore:
+    from instep.values import ObjectStore
 
-    return LocalBlobs(root)
+    return ObjectStore(root)

@@ -23,7 +23,7 @@ def test_array_of_one_dimension_stays_one(round_trip: Any) -> None:
 
 
 def test_calculating_loses_the_names_and_changing_in_place_keeps_them() -> None:
-    array = NDArray(np.zeros((1, 2)), (["a"], ["b", "c"]))
+    array: Any = NDArray(np.zeros((1, 2)), (["a"], ["b", "c"]))
     array[0, 0] = 5
     assert array.dimnames == (["a"], ["b", "c"])
     assert (array + 1).dimnames is None

@@ -9,7 +9,12 @@ make_input <- function(name, value, kind = "ARTIFACT") {
 }
 
 make_task <- function(inputs = list(), ...) {
-  said <- list(flow = "Pricing", run_id = "1", task_id = "7", step = "fit", inputs = inputs, ...)
+  said <- list(
+    flow = "Pricing", run_id = "1", task_id = "7", step = "fit", inputs = inputs,
+    entry_point = list(language = "r", file = "/pricing.R"), transition = list(kind = "TRANSITION_KIND_LINEAR")
+  )
+  more <- list(...)
+  said[names(more)] <- more
   message_decode("Task", message_encode("Task", said))
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
 import signal
@@ -29,15 +30,21 @@ def main() -> None:
     try:
         asyncio.run(serve(Arguments(home=given.home, control=given.control_fd, host=given.host_fd)))
     except InstepError as err:
-        os.write(given.control_fd, f"error: {err}\n".encode())
+        tell(given.control_fd, str(err))
         status = 1
     except Exception as err:  # noqa: BLE001 - the parent has to hear of it, whatever it is
         traceback.print_exception(err)
-        os.write(given.control_fd, f"error: {type(err).__name__}: {err}. This is a bug in Instep.\n".encode())
+        tell(given.control_fd, f"{type(err).__name__}: {err}. This is a bug in Instep.")
         status = 1
     sys.stderr.flush()
     # Neither gRPC nor the interpreter has anything left to do that is worth waiting for.
     os._exit(status)
+
+
+def tell(control: int, message: str) -> None:
+    """Tells the parent, if it is still there, why the server cannot start."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(control, f"error: {message}\n".encode())
 
 
 if __name__ == "__main__":

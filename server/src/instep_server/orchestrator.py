@@ -78,7 +78,9 @@ class Orchestrator:
         self.tokens = Tokens(time.monotonic)
         self.probe = probe
         self.launcher = Launcher(
-            WorkerListener(forked=self._worker_forked, exited=self._worker_exited), self.tokens, home.probe(server_id)
+            WorkerListener(forked=self._worker_forked, exited=self._worker_exited),
+            self.tokens,
+            home.probe(server_id),
         )
         self.tools = Tools(
             db=self.db,

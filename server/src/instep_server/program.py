@@ -7,12 +7,14 @@ the last run has, without the interpreter's own leave-taking, because a command 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
 import socket
 import stat
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,7 @@ from instep_server.tokens import TokenKind
 
 MAX_SOCKET_PATH = 100
 PROBE_BYTES = 32
+STALE_SECONDS = 60.0
 CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
@@ -91,7 +94,10 @@ async def serve(arguments: Arguments) -> None:
     token = orchestrator.tokens.issue(TokenKind.CLIENT)
     gc.freeze()
     gc.enable()
-    os.write(arguments.control, f"unix:{path}\n{token.hex()}\n\n".encode())
+    # A parent that is gone already is found to be gone by the next line.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(arguments.control, f"unix:{path}\n{token.hex()}\n\n".encode())
+    remove_stale_sockets(path.parent)
     await _parent_is_gone(arguments.control)
     await orchestrator.shut_down("The command that started the run has ended.")
     await server.stop(0)
@@ -121,6 +127,18 @@ def socket_folder() -> Path:
     if found.st_mode & 0o077:
         folder.chmod(0o700)
     return folder
+
+
+def remove_stale_sockets(folder: Path) -> None:
+    """Removes the sockets of servers that were killed. One that was made a moment ago may not listen yet.
+
+    Args:
+        folder: The directory for sockets.
+    """
+    for path in folder.glob("*.sock"):
+        with contextlib.suppress(FileNotFoundError), socket.socket(socket.AF_UNIX) as probe:
+            if path.stat().st_mtime < time.time() - STALE_SECONDS and probe.connect_ex(str(path)):
+                path.unlink()
 
 
 _SERVICES: tuple[tuple[Callable[[Any, Any], None], type[Service]], ...] = (

@@ -102,7 +102,14 @@ class Submission:
         for name, manifest, kind in named:
             blob = manifests.add(self._change, manifest)
             self._inputs.append(
-                Artifact(name=name, hash=blob.hash, manifest_size=blob.size, size=blob.size, kind=kind)
+                Artifact(
+                    name=name,
+                    hash=blob.hash,
+                    manifest_size=blob.size,
+                    size=blob.size,
+                    kind=kind,
+                    type=_type_of(manifest),
+                )
             )
         return {artifact.name: artifact for artifact in self._inputs}
 
@@ -185,6 +192,26 @@ def _value_of(spec: ParameterSpec, values: dict[str, bytes]) -> bytes:
     if spec.required:
         raise _invalid(spec.name, "It is required and has no value.")
     return spec.default if spec.default is not None else NONE_MANIFEST
+
+
+_TYPES = {"null": "NoneType", "record": "dict", "pairs": "dict", "array": "array", "table": "table"}
+_SCALARS = {
+    "bool": "bool",
+    "int64": "int",
+    "int32": "int",
+    "float64": "float",
+    "string": "str",
+    "bytes": "bytes",
+}
+
+
+def _type_of(manifest: bytes) -> str:
+    """Tells the class of a parameter's or constant's value, as Python calls it."""
+    root = value_pb2.Manifest.FromString(manifest).nodes[0]
+    kind = root.WhichOneof("kind")
+    if kind == "vector" and root.vector.shape != value_pb2.SHAPE_VECTOR:
+        return _SCALARS.get(root.vector.logical, root.vector.logical)
+    return _TYPES.get(kind or "", "list")
 
 
 def _check_manifest(name: str, data: bytes) -> None:

@@ -7,7 +7,6 @@ import os
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,24 +83,16 @@ class RunCommand(click.Command):
             return FAILURE
         if not quiet:
             click.echo(f"    {summary(loaded.graph)}")
-        return execute_run(self._session, self._signals, RunOptions(given), quiet=quiet)
+        return execute_run(self._session, self._signals, given, quiet=quiet)
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What was given to `run`."""
-
-    given: Mapping[str, Any]
-    """Values of all options by name, those of parameters included."""
-
-
-def execute_run(session: Session, signals: Signals, options: RunOptions, *, quiet: bool) -> int:
+def execute_run(session: Session, signals: Signals, given: Mapping[str, Any], *, quiet: bool) -> int:
     """Submits a run and follows it to its end.
 
     Args:
         session: The command's session.
         signals: The command's signals.
-        options: What was given to `run`.
+        given: The values of all options of `run` by name, those of parameters included.
         quiet: True to show no progress.
 
     Returns:
@@ -109,7 +100,7 @@ def execute_run(session: Session, signals: Signals, options: RunOptions, *, quie
     """
     from instep._cli._watch import watch
 
-    run = _submit(session, options.given)
+    run = _submit(session, given)
     progress = _progress(quiet=quiet)
     progress.begin(run, session.loaded.graph)
     watched = watch(session, run, progress, signals)

@@ -197,7 +197,8 @@ def _sliced(column: Column) -> list[object]:
 
 def _complex_values(column: Column) -> list[object]:
     re, im = (cast("list[float | None]", values(child)) for child in column.children)
-    return [
-        None if a is None and b is None else complex(NA_FLOAT if a is None else a, NA_FLOAT if b is None else b)
-        for a, b in zip(re, im, strict=True)
-    ]
+    return [None if a is b is None else complex(_or_na(a), _or_na(b)) for a, b in zip(re, im, strict=True)]
+
+
+def _or_na(half: float | None) -> float:
+    return NA_FLOAT if half is None else half

@@ -445,7 +445,7 @@ def _time_array(
 def _in_unit(times: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
     """Brings times in microseconds to the unit that they had. NumPy's own cast overflows on the way."""
     factor = _PER_DURATION.get(np.datetime_data(dtype)[0])
-    if factor is None or times.dtype.name.endswith("[ns]"):
+    if factor is None or not times.dtype.name.endswith("[us]"):
         return times.astype(dtype)
     ticks = times.view(np.int64)
     return np.where(np.isnat(times), _NAT, ticks // factor).view(dtype)

@@ -202,7 +202,9 @@ def _handle(reader: Reader, node: pb.Node, index: int) -> ForeignObject:
         reader.refuse("an opaque value names a part that does not exist")
     copy = pb.Node()
     copy.CopyFrom(node)
-    del copy.attrs[:]
+    del copy.attrs[:], copy.opaque.buffers[:]
+    copy.opaque.body = 0
+    copy.opaque.buffers.extend(range(1, len(wanted)))
     is_root = index == 0 and len(manifest.nodes) == 1
     parts = [manifest.parts[part] for part in wanted]
     return ForeignObject(copy, parts, manifest.producer, reader.data if is_root else b"")

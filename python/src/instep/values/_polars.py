@@ -112,12 +112,10 @@ ENCODERS: Final = {pl.DataFrame: encode_frame, pl.Series: encode_series}
 
 def _series_of(reader: Reader, column: Stored, name: str) -> pl.Series:
     try:
-        found = pl.from_arrow(array_of(reader, column, ""))
-        if isinstance(found, pl.Series):
-            return _with_dtype(reader, found, column).alias(name)
+        found: Any = pl.from_arrow(array_of(reader, column, ""))
+        return _with_dtype(reader, found, column).alias(name)
     except pl.exceptions.PolarsError as error:
         reader.refuse(f"a column is no polars series ({error})")
-    reader.refuse("a column is no polars series")
 
 
 def _with_dtype(reader: Reader, series: pl.Series, column: Stored) -> pl.Series:
@@ -174,4 +172,5 @@ def decode_series(reader: Reader, node: pb.Node, index: int, params: Mapping[str
         columns = vector_columns(reader, vector)
     levels = reader.texts(vector.levels, index) if vector.HasField("levels") else None
     name = next((reader.value(attr.value, index) for attr in node.attrs if attr.name == "polars.name"), "")
-    return _series_of(reader, Stored(vector.logical, columns[0].type, columns, levels, dict(params)), str(name))
+    column = Stored(vector.logical, columns[0].type, columns, levels, dict(params))
+    return _series_of(reader, column, str(name))

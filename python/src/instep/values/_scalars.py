@@ -110,7 +110,7 @@ def encode_datetime(writer: Writer, value: datetime.datetime) -> int:
         return writer.scalar("naive", NAIVE, times.microseconds_of(value.replace(tzinfo=None)))[1]
     amount = times.microseconds_of(value)
     if times.is_skipped(value, amount):
-        writer.loss("CLOCK_CHANGE", f"{value} is skipped by a change of the clocks, and comes back as it goes on.")
+        writer.loss("CLOCK_CHANGE", f"{value} is skipped by a change of the clocks, and comes back later.")
     vector, index = writer.scalar("instant", INSTANT, amount)
     vector.params.add(key="tz", value=zone_name(writer, value))
     return index

@@ -61,7 +61,8 @@ def instant_of(microseconds: int, zone: datetime.tzinfo) -> datetime.datetime:
 def is_skipped(value: datetime.datetime, microseconds: int) -> bool:
     """Says whether no clock of the value's zone ever shows it: because summer time begins, for example."""
     try:
-        return instant_of(microseconds, value.tzinfo or datetime.UTC).replace(tzinfo=None) != value.replace(tzinfo=None)
+        shown = instant_of(microseconds, value.tzinfo or datetime.UTC)
+        return shown.replace(tzinfo=None) != value.replace(tzinfo=None)
     except (OverflowError, ValueError):  # near the year 1 or 9999, or a zone that can't tell
         return False
 

@@ -43,10 +43,11 @@ def user_modules() -> list[ModuleType]:
 
 
 def is_user_code(value: object) -> bool:
-    """Says whether a value is a class or function at the top of a user module."""
-    if not isinstance(value, type | FunctionType) or "<locals>" in value.__qualname__:
+    """Says whether a value is a class or function that a user module has under its own name."""
+    if not isinstance(value, type | FunctionType):
         return False
-    return value.__module__ in _names or value.__module__ == "__main__"
+    is_user = value.__module__ in _names or value.__module__ == "__main__"
+    return is_user and _loaded(value.__module__, value.__qualname__) is value
 
 
 def _stem(module: ModuleType | None) -> str:
@@ -65,6 +66,8 @@ def _loaded(name: str, path: str) -> object:
     """Finds a class or function in a loaded module. `None`: it is not there."""
     found: object = _named_module(name)
     for step in path.split("."):
+        if found is None:
+            return None
         found = getattr(found, step, None)
     return found
 

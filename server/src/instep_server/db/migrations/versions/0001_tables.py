@@ -49,10 +49,10 @@ def upgrade() -> None:
         sa.Column("graph", sa.LargeBinary(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("request_hash", sa.Text(), nullable=False),
+        sa.UniqueConstraint("flow", "number"),
         sa.ForeignKeyConstraint(["flow"], ["flows.id"]),
         sa.ForeignKeyConstraint(["origin_run"], ["runs.id"]),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("flow", "number"),
         sa.UniqueConstraint("request_id"),
     )
     op.create_index("runs_by_state", "runs", ["state", "owner"], unique=False)
