@@ -39,16 +39,9 @@ def generate_python(target: Path) -> None:
 
 
 def copy_protos(target: Path) -> None:
-    """Copies the contract to the R package, with its compiled form, which is what the package reads."""
-    sources = sorted((PROTO / "instep" / "v1").glob("*.proto"))
-    for path in sources:
+    """Copies the contract to where the R package reads it."""
+    for path in sorted((PROTO / "instep" / "v1").glob("*.proto")):
         shutil.copyfile(path, target / path.name)
-    compiled = f"--descriptor_set_out={target / 'descriptors.pb'}"
-    if (
-        protoc.main(["protoc", f"-I{PROTO}", compiled, *(str(path.relative_to(PROTO)) for path in sources)])
-        != 0
-    ):
-        raise SystemExit("protoc failed.")
 
 
 def differences(fresh: Path, stored: Path) -> list[str]:

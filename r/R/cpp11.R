@@ -44,8 +44,8 @@ keeper_stop_ <- function(keeper, send_logs) {
   invisible(.Call(`_instep_keeper_stop_`, keeper, send_logs))
 }
 
-message_contract_ <- function(file) {
-  invisible(.Call(`_instep_message_contract_`, file))
+message_contract_ <- function(root, files) {
+  invisible(.Call(`_instep_message_contract_`, root, files))
 }
 
 message_encode_ <- function(type, values) {

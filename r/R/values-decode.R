@@ -6,6 +6,7 @@
 # result has handles in their place.
 decode_value <- function(manifest, fetch = NULL, allow_opaque = TRUE, name = "value",
                          error_call = parent.frame()) {
+  force(manifest)
   decoded <- translate_decoding(
     value_decode_(manifest, fetch, allow_opaque && opaque_is_allowed()),
     name, error_call
@@ -16,6 +17,7 @@ decode_value <- function(manifest, fetch = NULL, allow_opaque = TRUE, name = "va
 # The item of a foreach, counted from 0. Where the format allows, nothing else of the value is read.
 decode_item <- function(manifest, index0, fetch = NULL, allow_opaque = TRUE, name = "value",
                         error_call = parent.frame()) {
+  force(manifest)
   decoded <- translate_decoding(
     value_decode_item_(manifest, index0, fetch, allow_opaque && opaque_is_allowed()),
     name, error_call

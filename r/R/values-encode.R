@@ -13,7 +13,7 @@ encode_value <- function(x, name = "value", on_loss = c("warn", "ignore", "error
   if (!is.null(encoded$error)) abort_value_encode(encoded$error, name, error_call)
   report_losses(encoded$losses, name, on_loss, error_call)
   encoded$type <- value_type(x)
-  encoded$summary <- value_summary(x)
+  encoded$summary <- value_summary(x, encoded$portable)
   encoded
 }
 
@@ -70,27 +70,28 @@ value_type <- function(x) {
   class(if (inherits(x, "instep_scalar")) unmark_scalar(x) else x)[[1]]
 }
 
-value_summary <- function(x) {
+value_summary <- function(x, portable = TRUE) {
   if (inherits(x, "instep_scalar")) x <- unmark_scalar(x)
-  text <- tryCatch(summary_text(x), error = \(cnd) value_type(x))
+  text <- tryCatch(summary_text(x, portable), error = \(cnd) value_type(x))
   if (nchar(text) > 200) paste0(substr(text, 1, 199), "\u2026") else text
 }
 
-summary_text <- function(x) {
+summary_text <- function(x, portable) {
   type <- value_type(x)
   if (is.null(x)) return("NULL")
-  if (inherits(x, "instep_foreign")) return(paste(unclass(x)$classes[1], "of", language_name(unclass(x)$language)))
+  if (inherits(x, "instep_foreign")) {
+    facts <- unclass(x)
+    return(sprintf("%s (%s only)", facts$classes[1], language_name(facts$language)))
+  }
   if (length(dim(x)) > 1) {
     return(paste(type, paste(format(dim(x), big.mark = ",", trim = TRUE), collapse = " x ")))
   }
   if (is.factor(x)) return(sprintf("%s of %s, %s", type, count_text(length(x)), plural(nlevels(x), "level")))
   if (is.raw(x)) return(paste("raw,", plural(length(x), "byte")))
   if (is.atomic(x) && length(x) == 1) return(paste(type, scalar_text(x)))
-  if (is.atomic(x)) return(sprintf("%s of %s", type, count_text(length(x))))
-  if (is.list(x) && !is.object(x)) {
-    return(sprintf("%s of %s", if (is.null(names(x))) "list" else "named list", count_text(length(x))))
-  }
-  type
+  if (is.atomic(x)) return(sprintf("%s vector of %s", type, count_text(length(x))))
+  if (is.list(x) && !is.object(x)) return(paste("list of", count_text(length(x))))
+  if (portable) type else paste(type, "(R only)")
 }
 
 scalar_text <- function(x) {

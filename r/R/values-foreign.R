@@ -27,6 +27,9 @@ format.instep_foreign <- function(x, ...) {
   sprintf("<%s %s>", language_name(facts$language), facts$classes[1])
 }
 
+#' @exportS3Method utils::str
+str.instep_foreign <- function(object, ...) cat(" ", format(object), "\n", sep = "")
+
 #' @export
 `$.instep_foreign` <- function(x, name) abort_foreign(x, parent.frame())
 

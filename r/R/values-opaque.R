@@ -120,8 +120,8 @@ check_packages <- function(packages, versions) {
   if (any(is_missing)) {
     lacking <- paste(packages, versions)[is_missing]
     cli::cli_warn(
-      c("A stored object was made with {cli::qty(lacking)}package{?s} {.pkg {lacking}}, which {?is/are} not installed.",
-        i = "It may not work before {?it is/they are} installed."),
+      c("A stored object was made with {.pkg {lacking}}, which {?is/are} not installed here.",
+        i = "Without, it may not work."),
       class = c("instep_warning_package", "instep_warning")
     )
   }

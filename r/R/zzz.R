@@ -1,5 +1,6 @@
 .onLoad <- function(libname, pkgname) {
-  message_contract_(file.path(libname, pkgname, "proto", "instep", "v1", "descriptors.pb"))
+  root <- file.path(libname, pkgname, "proto")
+  message_contract_(root, list.files(root, "[.]proto$", recursive = TRUE))
 }
 
 # Attaching the package hides stats::step(), on purpose: step() passes on what is no flow. With this name in the

@@ -86,10 +86,10 @@ extern "C" SEXP _instep_keeper_stop_(SEXP keeper, SEXP send_logs) {
   END_CPP11
 }
 // message.cpp
-void message_contract_(std::string file);
-extern "C" SEXP _instep_message_contract_(SEXP file) {
+void message_contract_(std::string root, std::vector<std::string> files);
+extern "C" SEXP _instep_message_contract_(SEXP root, SEXP files) {
   BEGIN_CPP11
-    message_contract_(cpp11::as_cpp<cpp11::decay_t<std::string>>(file));
+    message_contract_(cpp11::as_cpp<cpp11::decay_t<std::string>>(root), cpp11::as_cpp<cpp11::decay_t<std::vector<std::string>>>(files));
     return R_NilValue;
   END_CPP11
 }
@@ -286,7 +286,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_keeper_phase_",         (DL_FUNC) &_instep_keeper_phase_,         2},
     {"_instep_keeper_start_",         (DL_FUNC) &_instep_keeper_start_,         6},
     {"_instep_keeper_stop_",          (DL_FUNC) &_instep_keeper_stop_,          2},
-    {"_instep_message_contract_",     (DL_FUNC) &_instep_message_contract_,     1},
+    {"_instep_message_contract_",     (DL_FUNC) &_instep_message_contract_,     2},
     {"_instep_message_decode_",       (DL_FUNC) &_instep_message_decode_,       2},
     {"_instep_message_encode_",       (DL_FUNC) &_instep_message_encode_,       2},
     {"_instep_object_put_",           (DL_FUNC) &_instep_object_put_,           4},

@@ -1,4 +1,4 @@
-// Protocol messages: R lists to bytes and back, by reflection over the compiled .proto files.
+// Protocol messages: R lists to bytes and back, by reflection over the .proto files, which are read at first use.
 //
 // The conversion is strict where R and protobuf differ, because a message that is quietly damaged is worse than an
 // error: NA is refused, text becomes UTF-8, whole numbers must be whole and fit, names must be fields. Reading gives
@@ -6,7 +6,7 @@
 
 #include "message.h"
 
-#include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/compiler/importer.h>
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -14,45 +14,58 @@
 #include <cmath>
 #include <cpp11.hpp>
 #include <cstring>
-#include <fstream>
 #include <mutex>
+#include <vector>
 
 namespace pb = google::protobuf;
 
 namespace instep {
 namespace {
 
-// The compiled contract. Never freed: messages may be in use until the process ends.
+// Keeps the first mistake of a .proto file, which is one of ours or a damaged installation.
+class FirstError : public pb::compiler::MultiFileErrorCollector {
+ public:
+  void AddError(const std::string& file, int line, int, const std::string& message) override {
+    if (text.empty()) text = file + ":" + std::to_string(line + 1) + ": " + message;
+  }
+  std::string text;
+};
+
+// The contract as the .proto files tell it. Never freed: messages may be in use until the process ends.
 struct Contract {
-  explicit Contract(const std::string& file) {
-    std::ifstream stream(file, std::ios::binary);
-    pb::FileDescriptorSet files;
-    if (!files.ParseFromIstream(&stream)) throw std::runtime_error("Can't read the protocol from " + file + ".");
-    for (const pb::FileDescriptorProto& each : files.file()) {
-      if (pool.BuildFile(each) == nullptr) throw std::runtime_error("File " + each.name() + " is damaged.");
+  Contract(const std::string& root, const std::vector<std::string>& files) : importer(&tree, &errors) {
+    tree.MapPath("", root);
+    for (const std::string& file : files) {
+      if (importer.Import(file) == nullptr) throw std::runtime_error("Can't read the protocol: " + errors.text + ".");
     }
   }
-  pb::DescriptorPool pool;
+  pb::compiler::DiskSourceTree tree;
+  FirstError errors;
+  pb::compiler::Importer importer;
   pb::DynamicMessageFactory factory;
 };
 
 std::mutex contract_mutex;
-std::string descriptor_file;
+std::string contract_root;
+std::vector<std::string> contract_files;
 Contract* contract = nullptr;
 
 Contract& get_contract() {
   std::lock_guard<std::mutex> lock(contract_mutex);
-  if (contract == nullptr) contract = new Contract(descriptor_file);
+  if (contract == nullptr) contract = new Contract(contract_root, contract_files);
   return *contract;
 }
 
 }  // namespace
 
-void set_descriptor_file(const std::string& file) { descriptor_file = file; }
+void set_contract(const std::string& root, const std::vector<std::string>& files) {
+  contract_root = root;
+  contract_files = files;
+}
 
 std::unique_ptr<pb::Message> new_message(const std::string& type) {
   Contract& all = get_contract();
-  const pb::Descriptor* descriptor = all.pool.FindMessageTypeByName("instep.v1." + type);
+  const pb::Descriptor* descriptor = all.importer.pool()->FindMessageTypeByName("instep.v1." + type);
   if (descriptor == nullptr) throw std::invalid_argument("There is no message type " + type + ".");
   return std::unique_ptr<pb::Message>(all.factory.GetPrototype(descriptor)->New());
 }
@@ -301,7 +314,9 @@ cpp11::sexp read(const pb::Message& message) {
 
 }  // namespace
 
-[[cpp11::register]] void message_contract_(std::string file) { instep::set_descriptor_file(file); }
+[[cpp11::register]] void message_contract_(std::string root, std::vector<std::string> files) {
+  instep::set_contract(root, files);
+}
 
 [[cpp11::register]] cpp11::raws message_encode_(std::string type, SEXP values) {
   std::unique_ptr<pb::Message> message = new_message(type);

@@ -5,11 +5,12 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace instep {
 
-// File with the compiled contract, a FileDescriptorSet. Set once, before the first message is made.
-void set_descriptor_file(const std::string& file);
+// Where the contract is: a directory, and the .proto files below it. Set once, before the first message is made.
+void set_contract(const std::string& root, const std::vector<std::string>& files);
 
 // A new, empty message of a type of package instep.v1, named without the package, such as `Task`.
 // Throws std::invalid_argument when there is no such type. Safe from any thread.

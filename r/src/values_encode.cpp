@@ -122,7 +122,7 @@ class Encoder {
 };
 
 Index Encoder::null() {
-  const Index index = begin("");
+  const Index index = begin("r");
   finish(index, NullNode{});
   return index;
 }

@@ -385,7 +385,8 @@ def _host(pipe: socket.socket, flow: Path) -> None:
     workers: dict[int, str] = {}
     buffer = b""
     while True:
-        ready: list[Any] = select.select([pipe, read_end], [], [])[0]
+        watched: list[Any] = [pipe, read_end]
+        ready, _, _ = select.select(watched, [], [])
         if read_end in ready:
             os.read(read_end, 4096)
             while workers:

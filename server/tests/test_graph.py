@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from graph_builder import MAIN, check, parameter, problem, source, step, steps, transition, valid
@@ -369,7 +370,8 @@ def test_assemble_single_step_is_start_and_end() -> None:
 
 @pytest.mark.parametrize("word", ["start", "end"])
 def test_assemble_marked_end_beside_named_one_tells_both(word: str) -> None:
-    marked = step("other", "end" if word == "start" else "", line=7, **{f"is_{word}": True})
+    mark: dict[str, Any] = {f"is_{word}": True}
+    marked = step("other", "end" if word == "start" else "", line=7, **mark)
     found = problem(check([*steps({"start": "end", "end": ""}), marked]))
     assert found.code == f"{word}-doubled"
     assert found.message == f"Steps 'other' and '{word}' compete to be the {word} of the flow."

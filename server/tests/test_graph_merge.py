@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from graph_builder import MAIN, OTHER, constant, parameter, problem, source, step
 from instep_server.core.graph import assemble, missing_files
@@ -18,7 +20,7 @@ from instep_server.core.graph_types import (
 BROKEN = Problem(code="load-failed", message="The file 'pricing.R' cannot be loaded: object 'x' not found.")
 
 
-def mixed(**changes: object) -> tuple[Source, Source]:
+def mixed(**changes: Any) -> tuple[Source, Source]:
     main = source({"start": "fit", "compare": "end", "end": ""}, includes=[OTHER])
     return main, source({"fit": "compare"}, file=OTHER, **changes)
 

@@ -55,7 +55,7 @@ def attempt_state(rig: Rig, task: int = -1) -> str:
     )
 
 
-def finish(rig: Rig, worker: HandWorker) -> run_pb2.Run:
+def finish(rig: Rig, worker: HandWorker) -> Any:
     """Brings the run to its end, from its first worker's report on."""
     worker.exit()
     last = rig.hand.worker()

@@ -1,0 +1,111 @@
+# A manifest from a list, as message_decode() gives it.
+changed <- function(x, change) {
+  message_encode("Manifest", change(manifest_of(x)))
+}
+
+expect_refused <- function(bytes) {
+  expect_error(decode_value(bytes), class = "instep_error_value_decode")
+}
+
+test_that("bytes that are no manifest are refused", {
+  expect_refused(raw())
+  expect_refused(charToRaw("hello"))
+  good <- encode_value(list(1, "a"))$manifest
+  # What ends before the last field, which names the producer.
+  for (size in seq(1, length(good) - 40, by = 37)) expect_refused(good[seq_len(size)])
+})
+
+test_that("an unknown format is refused by its number", {
+  error <- expect_error(
+    decode_value(changed(1, \(m) replace(m, "format", 2L))),
+    "format 2", class = "instep_error_value_decode"
+  )
+  expect_equal(error$code, "FORMAT_UNKNOWN")
+})
+
+test_that("indices must name nodes that come later, and parts that are there", {
+  set_child <- \(index) changed(list(1, 2), \(m) {
+    m$nodes[[1]]$seq$values[[1]] <- index
+    m
+  })
+  for (index in c(0L, -1L, 3L, 1000000L)) expect_refused(set_child(index))
+  expect_identical(decode_value(set_child(2L)), list(2, 2))
+  expect_refused(changed(1, \(m) {
+    m$nodes[[1]]$vector$part <- 1L
+    m
+  }))
+})
+
+test_that("vectors must lie inside their part, and no row may belong to two", {
+  set <- \(...) changed(list(c(1, 2), c(3, 4)), \(m) {
+    m$nodes[[3]]$vector <- utils::modifyList(m$nodes[[3]]$vector, list(...))
+    m
+  })
+  expect_refused(set(start = 3))
+  expect_refused(set(start = 0, count = 3))
+  expect_refused(set(count = 2^52))
+  expect_refused(set(start = -1))
+  expect_refused(set(shape = "SHAPE_SCALAR"))
+  expect_refused(set(shape = "SHAPE_UNSPECIFIED"))
+  expect_refused(set(logical = "int32"))
+  expect_refused(set(logical = "nonsense"))
+})
+
+test_that("arrays, frames and factors must fit their parts", {
+  expect_refused(changed(matrix(1:4, 2), \(m) {
+    m$nodes[[1]]$array$dims <- c(3, 2)
+    m
+  }))
+  expect_refused(changed(matrix(1:4, 2), \(m) {
+    m$nodes[[1]]$array$dims <- c(2^40, 2^40)
+    m
+  }))
+  expect_refused(changed(data.frame(a = 1:2), \(m) {
+    m$nodes[[1]]$table$rows <- 3
+    m
+  }))
+  expect_refused(changed(data.frame(a = 1:2), \(m) {
+    m$nodes[[1]]$table$columns <- list()
+    m
+  }))
+  expect_refused(changed(factor(c("a", "b")), \(m) {
+    m$nodes[[2]]$vector$count <- 1
+    m
+  }))
+})
+
+test_that("sharing does not multiply", {
+  # Each level names the next one twice: 2^200 leaves, were they copied.
+  level <- \(i) list(seq = list(values = c(i, i)))
+  nodes <- c(lapply(1:200, level), list(list(null = structure(list(), names = character()))))
+  bytes <- message_encode("Manifest", list(format = 1L, nodes = nodes))
+  x <- decode_value(bytes)
+  expect_length(x, 2)
+})
+
+test_that("too deep a manifest is refused", {
+  level <- \(i) list(seq = list(values = i))
+  nodes <- c(lapply(1:256, level), list(list(null = structure(list(), names = character()))))
+  expect_refused(message_encode("Manifest", list(format = 1L, nodes = nodes)))
+})
+
+test_that("values with any byte changed are refused or read, and never more", {
+  withr::local_seed(20240229)
+  values <- list(
+    1.5, c("a", NA, "\u00fc"), list(a = 1:3, b = list(TRUE, NULL)), iris[1:3, ], factor(c("x", NA)),
+    matrix(c(1i, 2i), 1), Sys.Date(), as.raw(1:9), as.POSIXct("2024-01-01", tz = "UTC"),
+    data.frame(l = I(list(1:2, 3L))), c(a = 1)
+  )
+  for (value in values) {
+    bytes <- encode_value(value, inline = TRUE)$manifest
+    for (attempt in 1:300) {
+      broken <- bytes
+      where <- sample(length(bytes), sample(3, 1))
+      broken[where] <- as.raw(sample(0:255, length(where), replace = TRUE))
+      result <- tryCatch(suppressWarnings(value_decode_(broken, NULL, FALSE)), error = conditionMessage)
+      # Whatever was read is a sound object: R can walk over it.
+      serialize(result, NULL)
+    }
+  }
+  succeed()
+})
