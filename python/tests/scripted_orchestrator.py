@@ -46,7 +46,7 @@ Handler = Callable[[Any, grpc.ServicerContext], Any]
 def refuse(context: grpc.ServicerContext, code: grpc.StatusCode, reason: str, **metadata: str) -> NoReturn:
     """Ends a call with a verdict."""
     detail = error_pb2.ErrorDetail(
-        reason=error_pb2.ErrorReason.Value(f"ERROR_REASON_{reason}"),
+        reason=f"ERROR_REASON_{reason}",
         metadata=[key_value_pb2.KeyValue(key=key, value=value) for key, value in sorted(metadata.items())],
     )
     context.set_trailing_metadata((("instep-error-bin", detail.SerializeToString()),))

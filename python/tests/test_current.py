@@ -44,7 +44,7 @@ def test_current_in_a_task_tells_its_place() -> None:
     )
     assert current.pathspec == "Sample/7/fit/3"
     assert current.retry_count == 1
-    assert current.tags == {"a", "b"}
+    assert current.tags == frozenset({"a", "b"})
     assert current.parameter_names == ["x"]
     assert current.username == "ada"
     assert current.namespace == "user:ada"

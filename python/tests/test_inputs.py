@@ -81,6 +81,10 @@ def joined(step: str, number: int) -> JoinInput:
 SHARED = {"folds": Input("folds", Digest("b3:folds", 1), kind=InputKind.PARAMETER)}
 
 
+def no_page(position: int) -> Page:
+    raise AssertionError(f"Nobody needs the page at {position}.")
+
+
 def inputs_of(count: int, page: int = 2) -> JoinInputs:
     def get(position: int) -> Page:
         end = position + page
@@ -121,9 +125,8 @@ def test_inputs_load_pages_only_when_needed() -> None:
 
 
 def test_inputs_by_name_of_the_last_step() -> None:
-    inputs = JoinInputs(
-        ((joined("left", 1), joined("right", 2)), None), inputs_of, SHARED, lambda one: one.digest.hash
-    )  # type: ignore[arg-type]
+    both = (joined("left", 1), joined("right", 2))
+    inputs = JoinInputs((both, None), no_page, SHARED, lambda one: one.digest.hash)
     assert inputs.right.x == "b3:2"
     assert inputs.left.folds == "b3:folds"
     with pytest.raises(AttributeUnknownError, match=r"no input 'middle'.*'left', 'right'"):

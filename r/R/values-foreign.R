@@ -27,7 +27,8 @@ format.instep_foreign <- function(x, ...) {
   sprintf("<%s %s>", language_name(facts$language), facts$classes[1])
 }
 
-#' @exportS3Method utils::str
+#' @importFrom utils str
+#' @export
 str.instep_foreign <- function(object, ...) cat(" ", format(object), "\n", sep = "")
 
 #' @export

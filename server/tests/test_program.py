@@ -21,7 +21,7 @@ from instep_proto.v1 import (
     run_pb2,
     store_service_pb2,
 )
-from instep_server.program import remove_stale_sockets
+from instep_server.program import remove_stale_sockets, socket_folder
 from rig import Rig, ServerRefusedError, StepDef, running, text_of, value
 
 STDOUT, STDERR = log_service_pb2.LOG_STREAM_STDOUT, log_service_pb2.LOG_STREAM_STDERR
@@ -551,3 +551,14 @@ def test_sockets_of_killed_servers_are_removed(tmp_path: Path) -> None:
         os.utime(tmp_path / "live.sock", (0, 0))
         remove_stale_sockets(tmp_path)
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["live", "young"]
+
+
+def test_sockets_go_where_only_this_user_may_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert socket_folder() == tmp_path / "instep"
+    assert (tmp_path / "instep").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "instep").chmod(0o755)
+    assert socket_folder().stat().st_mode & 0o777 == 0o700
+    for unusable in (tmp_path / "missing", tmp_path / ("x" * 100)):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(unusable))
+        assert socket_folder() == Path("/tmp") / f"instep-{os.geteuid()}"

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import polars as pl
-from scipy import sparse
-
 from instep.values import encode
+from scipy import sparse
 
 
 def fixtures() -> dict[str, object]:

@@ -214,6 +214,18 @@ def test_set_with_a_list_inside_is_refused() -> None:
     assert "cannot be in one" in str(refused(manifest))
 
 
+def test_key_that_was_a_tuple_is_one_again_after_r() -> None:
+    """R has neither tuples nor dicts: a pair of numbers comes back as a vector."""
+    import numpy as np
+
+    for key in ([1, "a"], np.array([1, 2])):
+        manifest = manifest_of([key, 5])
+        manifest.nodes[0].pairs.keys.append(1)
+        manifest.nodes[0].pairs.values.append(len(manifest.nodes) - 1)
+        found = decode(manifest.SerializeToString(), lambda digest, size: b"")
+        assert found == {tuple(key): 5}
+
+
 def test_dict_with_a_key_twice_is_refused() -> None:
     manifest = manifest_of({1: "a", 2: "b"})
     manifest.nodes[0].pairs.keys[1] = manifest.nodes[0].pairs.keys[0]

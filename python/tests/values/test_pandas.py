@@ -290,3 +290,15 @@ def test_column_of_another_type_than_it_says_is_refused() -> None:
     manifest = manifest_of(pd.DataFrame({"a": [1.5]}))
     manifest.nodes[0].table.columns[0].logical = "int64"
     assert "can't be stored as float64" in refused(manifest)
+
+
+def test_matrix_column_of_r_goes_back_as_one(round_trip: Any) -> None:
+    """R stores a matrix column as lists of fixed size. A frame of Python's own keeps lists of objects."""
+    import pyarrow as pa
+
+    cells = pa.array([[1, 3], [2, 4]], pa.list_(pa.int32(), 2))
+    frame = pd.DataFrame({"m": pd.arrays.ArrowExtensionArray(pa.chunked_array([cells]))})
+    found: Any = decode(from_r(frame, "data.frame"), lambda digest, size: b"")
+    assert found["m"].tolist() == [[1, 3], [2, 4]]
+    pd.testing.assert_frame_equal(round_trip(found), found)
+    assert encode(found).digest == encode(frame).digest

@@ -31,8 +31,6 @@ MAX_START_FAILURES = 3
 """How often in a row workers of one pool may fail to start, before a task fails for it."""
 REREGISTER_MS = 60_000
 """How long RegisterWorker may be repeated."""
-RETRY_AFTER_MS = 500
-"""What to wait when there is no task."""
 
 INLINE_BYTES = 64 * 1024
 """Largest manifest that travels in messages and is kept in the database."""

@@ -13,7 +13,6 @@ import os
 import signal
 import socket
 import stat
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from instep_server.services.worker import WorkerService
 from instep_server.tokens import TokenKind
 
 MAX_SOCKET_PATH = 100
+SOCKET_NAME_LENGTH = 24
 PROBE_BYTES = 32
 STALE_SECONDS = 60.0
 CHANNEL_OPTIONS = (
@@ -111,9 +111,10 @@ def socket_folder() -> Path:
     Raises:
         StoreError: It belongs to somebody else, or its path is too long for sockets.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(runtime) / "instep" if runtime else Path(tempfile.gettempdir()) / f"instep-{os.geteuid()}"
-    if len(str(folder)) + 24 > MAX_SOCKET_PATH:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = Path(runtime) / "instep"
+    # A login that has ended leaves the variable behind without the directory.
+    if not os.path.isdir(runtime) or len(str(folder)) + SOCKET_NAME_LENGTH > MAX_SOCKET_PATH:
         folder = Path("/tmp") / f"instep-{os.geteuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -210,7 +210,7 @@ def decode_pairs(reader: Reader, node: pb.Node, index: int) -> object:
     pairs = node.pairs
     if len(pairs.keys) != len(pairs.values):
         reader.refuse("pairs have not as many keys as values")
-    keys = reader.children(index, pairs.keys, _positions)
+    keys = [_lookup_key(key) for key in reader.children(index, pairs.keys, _positions)]
     values = reader.children(index, pairs.values, _positions)
     try:
         result = dict(zip(keys, values, strict=True))
@@ -219,6 +219,15 @@ def decode_pairs(reader: Reader, node: pb.Node, index: int) -> object:
     if len(result) != len(keys):
         reader.refuse("a dict has a key twice")
     return result
+
+
+def _lookup_key(key: object) -> object:
+    """Gives a key that Python can look up: a tuple for a list or vector, which a tuple becomes in R."""
+    if isinstance(key, list):
+        return tuple(_lookup_key(element) for element in key)
+    if hasattr(key, "tolist") and getattr(key, "ndim", 0) == 1:
+        return tuple(key.tolist())
+    return key
 
 
 def _positions(position: int) -> object:

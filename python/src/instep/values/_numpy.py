@@ -92,7 +92,8 @@ def cells_of(writer: Writer, array: AnyArray) -> Cells:
 
 def has_nan(array: AnyArray) -> bool:
     """Says whether a float array holds NaN. Reads it once and needs no memory."""
-    return bool(array.size) and bool(np.isnan(array.min()))
+    with np.errstate(invalid="ignore"):
+        return bool(array.size) and bool(np.isnan(array.min()))
 
 
 def _floats(name: str, array: AnyArray) -> Cells:

@@ -3,7 +3,7 @@
 How missing values are told apart: NaN in a column of NumPy floats means missing and is stored as null, flagged
 `nan_is_missing`; nullable dtypes and Arrow dtypes keep NaN and null apart. A frame that R wrote gets NumPy columns
 where nothing is missing, nullable integers and booleans where something is, `str` for text, Arrow dates (pandas
-has no date of its own), and `attrs["instep.family"]` when it was a tibble or data.table, so that it goes back to R
+has no date of its own), Arrow lists of fixed size for columns that are matrices, and `attrs["instep.family"]` when it was a tibble or data.table, so that it goes back to R
 as one.
 """
 
@@ -33,6 +33,7 @@ from instep.values._numpy import (
     array_of,
     cells_of,
     column_of,
+    has_nan,
     mask_out,
     missing_of,
     numbers_of,
@@ -95,9 +96,8 @@ def _numpy(writer: Writer, values: pd.Series | pd.Index) -> Stored:
     except UnstorableError as error:
         raise _ColumnTypeError(f"dtype {error}") from error
     if array.dtype.kind == "f":
-        missing = np.isnan(array) if array.size and np.isnan(array.min()) else np.zeros(0, bool)
-        if missing.any():
-            cells = mask_out(cells, missing)
+        if has_nan(array):
+            cells = mask_out(cells, np.isnan(array))
             cells.params["nan_is_missing"] = "true"
     return stored(cells.logical, column_of(cells), params=cells.params)
 
@@ -462,7 +462,7 @@ def _values_of(reader: Reader, column: Stored) -> Any:
     logical = column.logical
     if logical == "factor":
         return _categorical(reader, column)
-    if dtype.endswith("[pyarrow]"):
+    if dtype.endswith("[pyarrow]") or (column.type.kind == "fixed_size_list" and not dtype):
         return _arrow_values(reader, column, dtype)
     if dtype == "object" or logical in {LIST, "bytes", "bigint", "decimal", "json"}:
         return _object_values(reader, column)
