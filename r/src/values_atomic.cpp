@@ -25,13 +25,6 @@ SEXP attribute(SEXP x, const char* name) { return Rf_getAttrib(x, Rf_install(nam
 
 bool is_text_scalar(SEXP x) { return TYPEOF(x) == STRSXP && Rf_length(x) == 1 && STRING_ELT(x, 0) != NA_STRING; }
 
-bool class_is(SEXP classes, std::initializer_list<const char*> names) {
-  if (Rf_length(classes) != static_cast<int>(names.size())) return false;
-  R_xlen_t i = 0;
-  return std::all_of(names.begin(), names.end(),
-                     [&](const char* name) { return std::strcmp(CHAR(STRING_ELT(classes, i++)), name) == 0; });
-}
-
 bool class_has(SEXP classes, const char* name) {
   for (R_xlen_t i = 0; i < Rf_xlength(classes); ++i) {
     if (std::strcmp(CHAR(STRING_ELT(classes, i)), name) == 0) return true;
@@ -374,6 +367,13 @@ void describe_number(EncodeContext& context, SEXP x, SEXP classes, Atomic& out) 
 }
 
 }  // namespace
+
+bool class_is(SEXP classes, std::initializer_list<const char*> names) {
+  if (Rf_length(classes) != static_cast<int>(names.size())) return false;
+  R_xlen_t i = 0;
+  return std::all_of(names.begin(), names.end(),
+                     [&](const char* name) { return std::strcmp(CHAR(STRING_ELT(classes, i++)), name) == 0; });
+}
 
 std::string utf8_text(EncodeContext& context, SEXP x) {
   std::string converted;

@@ -17,8 +17,6 @@ namespace {
 
 using Position = std::vector<R_xlen_t>;
 
-constexpr std::size_t kCaptureLimit = std::size_t{1} << 20;
-
 // The value does not fit the limits of a manifest.
 struct TooLarge {};
 

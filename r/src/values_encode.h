@@ -109,8 +109,13 @@ bool is_portable(SEXP x, int depth = 0);
 bool has_portable_attributes(SEXP x, int depth = 0);
 
 bool has_class(SEXP x, const char* name);
+// True when a class attribute is exactly these names.
+bool class_is(SEXP classes, std::initializer_list<const char*> names);
 // The class attribute without our marks; NULL when nothing is left.
 SEXP plain_class(EncodeContext& context, SEXP x);
+
+// Captured variables beyond this size are worth a word.
+constexpr std::size_t kCaptureLimit = std::size_t{1} << 20;
 
 // The serialized form of an object of any type.
 struct Serialized {

@@ -175,20 +175,13 @@ std::optional<Atomic> describe_column(EncodeContext& context, SEXP x, std::int64
   return out;
 }
 
-bool is_class(SEXP classes, std::initializer_list<const char*> names) {
-  if (Rf_length(classes) != static_cast<int>(names.size())) return false;
-  R_xlen_t i = 0;
-  return std::all_of(names.begin(), names.end(),
-                     [&](const char* name) { return std::strcmp(CHAR(STRING_ELT(classes, i++)), name) == 0; });
-}
-
 bool has_implied_class(SEXP classes, const std::string& family) {
-  if (family == "tibble") return is_class(classes, {"tbl_df", "tbl", "data.frame"});
-  return family == "data.table" ? is_class(classes, {"data.table", "data.frame"}) : is_class(classes, {"data.frame"});
+  if (family == "tibble") return class_is(classes, {"tbl_df", "tbl", "data.frame"});
+  return family == "data.table" ? class_is(classes, {"data.table", "data.frame"}) : class_is(classes, {"data.frame"});
 }
 
 // readr marks its results until they are first changed; the marks hold a pointer. They are left out.
-bool is_readr_result(SEXP classes) { return is_class(classes, {"spec_tbl_df", "tbl_df", "tbl", "data.frame"}); }
+bool is_readr_result(SEXP classes) { return class_is(classes, {"spec_tbl_df", "tbl_df", "tbl", "data.frame"}); }
 
 bool has_portable_frame_attributes(const Frame& frame) {
   return std::all_of(frame.attributes.begin(), frame.attributes.end(),

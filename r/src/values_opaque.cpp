@@ -10,7 +10,6 @@ namespace instep {
 namespace {
 
 constexpr int kMaxAttributeDepth = 32;
-constexpr std::size_t kCaptureLimit = std::size_t{1} << 20;
 constexpr std::size_t kBlockSize = std::size_t{1} << 20;
 
 bool is_atomic(SEXP x) {

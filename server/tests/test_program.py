@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -553,12 +554,14 @@ def test_sockets_of_killed_servers_are_removed(tmp_path: Path) -> None:
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["live", "young"]
 
 
-def test_sockets_go_where_only_this_user_may_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert socket_folder() == tmp_path / "instep"
-    assert (tmp_path / "instep").stat().st_mode & 0o777 == 0o700
-    (tmp_path / "instep").chmod(0o755)
-    assert socket_folder().stat().st_mode & 0o777 == 0o700
-    for unusable in (tmp_path / "missing", tmp_path / ("x" * 100)):
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(unusable))
+def test_sockets_go_where_only_this_user_may_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as runtime:
+        folder = Path(runtime) / "instep"
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        assert socket_folder() == folder
+        assert folder.stat().st_mode & 0o777 == 0o700
+        folder.chmod(0o755)
+        assert socket_folder().stat().st_mode & 0o777 == 0o700
+    for unusable in (runtime, "/" + "x" * 100):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", unusable)
         assert socket_folder() == Path("/tmp") / f"instep-{os.geteuid()}"

@@ -17,7 +17,7 @@ def _decode_null(reader: Reader, node: pb.Node, index: int) -> None:
 
 
 def _decode_array(reader: Reader, node: pb.Node, index: int) -> object:
-    from instep.values._numpy import decode_dims
+    from instep.values._numpy_read import decode_dims
 
     return decode_dims(reader, node, index)
 

@@ -62,9 +62,7 @@ def _encoder_of(kind: type) -> Encoder:
     if module is not None:
         _ENCODERS.update(import_module(module).ENCODERS)
     if kind not in _ENCODERS:
-        from instep.values._opaque import encode_opaque
-
-        _ENCODERS[kind] = encode_opaque
+        _ENCODERS[kind] = Writer.opaque
     return _ENCODERS[kind]
 
 
@@ -131,9 +129,7 @@ def encode(
         writer = Writer(name, encode_value)
         reason = str(error) if isinstance(error, NotPortableError) else "the value is nested too deep"
         writer.loss("NOT_PORTABLE", f"{reason}, so only Python can read what is stored.")
-        from instep.values._opaque import encode_opaque
-
-        encode_opaque(writer, value)
+        writer.opaque(value)
     losses = tuple(writer.losses.values())
     if losses and on_loss == "error":
         raise ValueEncodeError(

@@ -16,8 +16,11 @@ from instep.values._writer import Writer
 if TYPE_CHECKING:
     from instep.values._reader import Reader
 
-LIBRARIES: Final = frozenset({"polars", "pyarrow"})
-"""Families that are not read as pandas frames."""
+FAMILY_ATTR: Final = "instep.family"
+"""Key in `DataFrame.attrs` of pandas for the class that a frame had in R."""
+
+R_FAMILIES: Final = frozenset({"tibble", "data.table"})
+"""Classes of frames that R gets back from pandas."""
 
 LIST: Final = "list"
 """Logical type of a column whose cells are lists or records."""
@@ -134,7 +137,7 @@ def decode_table(reader: Reader, node: pb.Node, index: int) -> object:
         from instep.values._pyarrow import table_of
 
         return table_of(reader, columns, node.table.rows)
-    from instep.values._pandas import frame_of as pandas_frame_of
+    from instep.values._pandas_read import frame_of as pandas_frame_of
 
     return pandas_frame_of(reader, node, columns)
 

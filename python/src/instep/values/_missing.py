@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import ClassVar, Final, NoReturn
 
-_NA_LOW_WORD: Final = 1954
+NA_LOW_WORD: Final = 1954
 """R takes a NaN whose low word is this one for NA."""
 
 NAN_BITS: Final = 0x7FF8000000000000
@@ -21,7 +21,7 @@ NA_FLOAT: Final[float] = struct.unpack("<d", NA_BITS.to_bytes(8, "little"))[0]
 
 def is_na_float(value: float) -> bool:
     """Says whether a float is the NaN that R takes for NA."""
-    return value != value and struct.unpack("<I", struct.pack("<d", value)[:4])[0] == _NA_LOW_WORD
+    return value != value and struct.unpack("<I", struct.pack("<d", value)[:4])[0] == NA_LOW_WORD
 
 
 def plain_float(value: float) -> float | None:

@@ -12,8 +12,8 @@ from instep_proto.v1 import value_pb2 as pb
 from instep.values._column import ColumnBuilder
 from instep.values._frames import Stored, encode_table
 from instep.values._logical import STORED_AS
-from instep.values._numpy import add_params, vector_columns
-from instep.values._opaque import encode_opaque
+from instep.values._numpy import add_params
+from instep.values._numpy_read import vector_columns
 from instep.values._pyarrow import UnstorableArrowError, array_of, column_of
 from instep.values._writer import Writer
 
@@ -81,7 +81,7 @@ def encode_frame(writer: Writer, frame: pl.DataFrame) -> int:
         columns = [_column_of(writer, series) for series in frame.iter_columns()]
     except UnstorableArrowError as error:
         writer.loss("COLUMN_TYPE", f"type {error} has no portable form, so only Python can read the frame.")
-        return encode_opaque(writer, frame)
+        return writer.opaque(frame)
     return encode_table(writer, "polars", frame.height, columns)
 
 
@@ -90,9 +90,9 @@ def encode_series(writer: Writer, series: pl.Series) -> int:
     try:
         column = _column_of(writer, series)
     except UnstorableArrowError:
-        return encode_opaque(writer, series)
+        return writer.opaque(series)
     if column.logical not in STORED_AS:
-        return encode_opaque(writer, series)
+        return writer.opaque(series)
     node, index = writer.placed_vector(column.logical, writer.column(column.batches[0]), 0, column.length)
     node.origin = "polars"
     if column.levels is not None:

@@ -17,7 +17,6 @@ from instep.values._arrow import ProfileError, one_chunk
 from instep.values._arrow import array_of as stored_array
 from instep.values._arrow import column_of as canonical
 from instep.values._frames import LIST, Stored, encode_table, stored
-from instep.values._opaque import encode_opaque
 from instep.values._writer import Writer
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def encode_arrow_table(writer: Writer, table: pa.Table) -> int:
             columns.append(column)
     except UnstorableArrowError as error:
         writer.loss("COLUMN_TYPE", f"type {error} has no portable form, so only Python can read the table.")
-        return encode_opaque(writer, table)
+        return writer.opaque(table)
     if table.schema.metadata:
         writer.loss("SCHEMA_METADATA", "the metadata of the table's schema does not come back.")
     return encode_table(writer, "pyarrow", table.num_rows, columns)

@@ -39,9 +39,7 @@ def encode_int(writer: Writer, value: int) -> int:
     if -(2**63) <= value < 2**63:
         return writer.scalar("int64", INT64, value)[1]
     if is_too_long(value):
-        from instep.values._opaque import encode_opaque
-
-        return encode_opaque(writer, value)
+        return writer.opaque(value)
     return writer.scalar("bigint", UTF8, str(value))[1]
 
 
@@ -129,16 +127,12 @@ def encode_timedelta(writer: Writer, value: datetime.timedelta) -> int:
     """Adds a length of time; one of more than 292,000 years has no portable form, and is stored opaque."""
     amount = value // datetime.timedelta(microseconds=1)
     if not -(2**63) < amount < 2**63:
-        from instep.values._opaque import encode_opaque
-
-        return encode_opaque(writer, value)
+        return writer.opaque(value)
     return writer.scalar("duration", DURATION, amount)[1]
 
 
 def encode_time(writer: Writer, value: datetime.time) -> int:
     """Adds a time of day. One with a zone is no time of day anywhere else, and is stored opaque."""
     if value.tzinfo is not None:
-        from instep.values._opaque import encode_opaque
-
-        return encode_opaque(writer, value)
+        return writer.opaque(value)
     return writer.scalar("time", TIME, times.microseconds_of_day(value))[1]

@@ -9,7 +9,6 @@ import scipy.sparse as sp
 from instep_proto.v1 import value_pb2 as pb
 
 from instep.values._numpy import UnstorableError, cells_of
-from instep.values._opaque import encode_opaque
 from instep.values._writer import Writer
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def encode_sparse(writer: Writer, value: Any) -> int:
     except UnstorableError:
         layout = None
     if layout is None or value.ndim != 2:
-        return encode_opaque(writer, value)
+        return writer.opaque(value)
     node, index = writer.node()
     sparse = node.sparse
     sparse.layout = layout

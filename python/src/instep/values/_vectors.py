@@ -50,11 +50,11 @@ def _decode_scalar(reader: Reader, node: pb.Node) -> object:
     logical = vector.logical
     raw = reader.row(vector)
     if node.origin == "numpy":
-        from instep.values._numpy import scalar_of
+        from instep.values._numpy_read import scalar_of
 
         return scalar_of(reader, logical, raw, params_of(vector.params), unit=unit_of(reader, vector))
     if node.origin == "pandas":
-        from instep.values._pandas import scalar_of as pandas_scalar_of
+        from instep.values._pandas_read import scalar_of as pandas_scalar_of
 
         return pandas_scalar_of(reader, vector, raw)
     if raw is None:
@@ -144,7 +144,7 @@ def _decode_many(reader: Reader, node: pb.Node, index: int) -> object:
     if "family" in params:
         return _decode_container(reader, vector, params)
     if node.origin == "pandas":
-        from instep.values._pandas import decode_series
+        from instep.values._pandas_read import decode_series
 
         return decode_series(reader, node, index, params)
     if node.origin == "polars":
@@ -152,11 +152,11 @@ def _decode_many(reader: Reader, node: pb.Node, index: int) -> object:
 
         return decode_polars(reader, node, index, params)
     if logical in _ARRAYS or "dtype" in params:
-        from instep.values._numpy import decode_array
+        from instep.values._numpy_read import decode_array
 
         return decode_array(reader, vector, params)
     if logical in {"instant", "factor"}:
-        from instep.values._pandas import decode_r_vector
+        from instep.values._pandas_read import decode_r_vector
 
         return decode_r_vector(reader, node, index, params)
     return elements(reader, vector, params)

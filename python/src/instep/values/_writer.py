@@ -243,6 +243,16 @@ class Writer:
         """Adds an attribute to a node. MUST be called after the node's other children, sorted by name."""
         target.attrs.add(name=name, value=self.encode(self, value))
 
+    def opaque(self, value: object) -> int:
+        """Adds a value that only Python can open, and returns its node's index.
+
+        Raises:
+            ValueEncodeError: It cannot be pickled, or holds something that only lives in this process.
+        """
+        from instep.values._opaque import encode_opaque
+
+        return encode_opaque(self, value)
+
     # Parts.
 
     def _add(self, part: _Part) -> int:
