@@ -168,3 +168,47 @@ def test_run_is_visible_to_its_own_tasks(project: Project) -> None:
     )
     project.call("own.py", "run")
     assert project.read("Flow('Own').latest_run.data.seen") == [False, 7]
+
+
+def test_artifact_that_is_not_touched_is_not_read(project: Project) -> None:
+    project.write(
+        "lazy.py",
+        """
+        from instep import FlowSpec, step
+
+        class Lazy(FlowSpec):
+            include = ["lazy.R"]
+
+            @step
+            def start(self):
+                self.small = 1
+                self.big = list(range(500_000))
+                self.gone = True
+                self.next("look")
+
+            @step
+            def end(self):
+                self.seen = self.small
+
+        if __name__ == "__main__":
+            Lazy()
+        """,
+    )
+    project.write(
+        "lazy.R",
+        """
+        library(instep)
+        look <- function(self) {
+          blobs <- list.files(".instep/objects", recursive = TRUE, full.names = TRUE)
+          big <- blobs[file.size(blobs) > 1e6]
+          stopifnot(length(big) == 1)
+          file.remove(big)
+          self$also <- self$small
+          self$failed <- conditionMessage(tryCatch(self$big, error = identity))
+        }
+        flow("Lazy") |> step("look", look, next_step = "end") |> run()
+        """,
+    )
+    project.call("lazy.py", "run")
+    data = "(lambda d: [d.seen, d.also, 'big' in d.failed, 'big' in d])(Flow('Lazy').latest_run.data)"
+    assert project.read(data) == [1, 1, True, True]

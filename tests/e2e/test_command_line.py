@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 import sys
 
 import pytest
@@ -168,9 +171,51 @@ def test_client_without_a_store_says_where_it_looked(project: Project) -> None:
     assert "Traceback" not in done.text
 
 
-def test_importing_a_flow_file_runs_nothing(project: Project, file: str) -> None:
-    if file.endswith(".R"):
-        pytest.skip("An R script is run, not imported.")
+def test_importing_a_python_flow_file_runs_nothing(project: Project) -> None:
+    project.write("small.py", PYTHON)
     done = project.call(sys.executable, "-c", "import small; print(small.Small.__name__)")
     assert done.stdout == "Small\n"
     assert not (project.folder / ".instep").exists()
+
+
+def test_tasks_run_where_the_command_was_called(project: Project, file: str) -> None:
+    (project.folder / "elsewhere").mkdir()
+    call = "__import__('os').getcwd()" if file.endswith(".py") else "normalizePath(getwd())"
+    path = project.folder / file
+    path.write_text(path.read_text().replace("sum(self.numbers)", call).replace("sum(self$numbers)", call))
+    project.call("sh", "-c", f"cd elsewhere && {interpreter(file)} ../{file} run")
+    assert project.read("Flow('Small').latest_run.data.total") == str(project.folder / "elsewhere")
+
+
+def test_two_runs_at_once_share_a_store(project: Project, file: str) -> None:
+    both = [project.start(file, "run", "--size", str(size)) for size in (4, 5)]
+    for process in both:
+        project.finish(process)
+    assert sorted(int(total) for total in project.read("[run.data.total for run in Flow('Small')]")) == [
+        6,
+        10,
+    ]
+
+
+def test_progress_on_a_terminal_shows_what_runs_and_leaves_a_summary(project: Project, file: str) -> None:
+    main, terminal = os.openpty()
+    command = [*interpreter(file).split(), file, "run"]
+    environment = {**project.environment, "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        command, cwd=project.folder, env=environment, stdin=terminal, stdout=terminal, stderr=terminal
+    )
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # reading ends so when the last process has closed the terminal
+        while piece := os.read(main, 65536):
+            shown += piece
+    os.close(main)
+    assert process.wait() == 0
+    text = shown.decode()
+    assert "\x1b[" in text
+    for word in ("start", "end", "to stdout", "Done"):
+        assert word in text
+
+
+def interpreter(file: str) -> str:
+    return sys.executable if file.endswith(".py") else "Rscript"
