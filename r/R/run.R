@@ -68,9 +68,13 @@ script_file <- function() {
       }
     }
   }
-  arguments <- commandArgs()
-  named <- sub("^--file=", "", grep("^--file=", arguments, value = TRUE))
-  if (length(named) > 0L && file.exists(named[[1L]])) named[[1L]] else NULL
+  rscript_file(commandArgs())
+}
+
+# Rscript writes a space in the name of the script as `~+~`.
+rscript_file <- function(arguments) {
+  named <- utils::head(sub("^--file=", "", grep("^--file=", arguments, value = TRUE)), 1L)
+  Find(file.exists, c(named, gsub("~+~", " ", named, fixed = TRUE)))
 }
 
 # A flow that was typed at the prompt has no file. Its name stands on an empty one: the session itself is the host.

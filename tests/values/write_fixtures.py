@@ -1,11 +1,14 @@
 """Writes the values of Python that the tests of the R package read.
 
+They are kept as hex digits: R packages hold no binary files that look like programs.
+
 Usage: python write_fixtures.py ../../r/tests/testthat/values
 """
 
 import datetime
 import fractions
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +37,7 @@ def fixtures() -> dict[str, object]:
         "int64_wide": np.array([2**53 + 1, -1]),
         "int64_min": np.array([-(2**63), 2**60]),
         "uint64_wide": np.array([2**53 + 1], "uint64"),
-        "nul": "a\0b",
+        "zero_character": "a\0b",
         "offset": datetime.datetime(
             2024, 2, 29, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=5, minutes=30))
         ),
@@ -62,7 +65,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in fixtures().items():
-        (folder / f"{name}.manifest").write_bytes(encode(value, name=name, inline=True).manifest)
+        digits = encode(value, name=name, inline=True).manifest.hex()
+        (folder / f"{name}.hex").write_text(textwrap.fill(digits, 100) + "\n")
 
 
 if __name__ == "__main__":

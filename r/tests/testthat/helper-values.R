@@ -26,8 +26,11 @@ manifest_of <- function(x, ...) message_decode("Manifest", encode_value(x, "x", 
 
 loss_codes <- function(x) vapply(encode_value(x, "x", on_loss = "ignore")$losses, \(loss) loss$code, "")
 
-# A value that Python wrote, all in one manifest (see tests/values/write_fixtures.py).
-python_value <- function(name) {
-  file <- testthat::test_path("values", paste0(name, ".manifest"))
-  decode_value(readBin(file, "raw", file.size(file)))
+# A manifest that Python wrote, with all parts in it, kept as hex digits (see tests/values/write_fixtures.py).
+python_manifest <- function(name) {
+  digits <- paste(readLines(testthat::test_path("values", paste0(name, ".hex"))), collapse = "")
+  starts <- seq(1, nchar(digits), by = 2)
+  as.raw(strtoi(substring(digits, starts, starts + 1), 16L))
 }
+
+python_value <- function(name) decode_value(python_manifest(name))

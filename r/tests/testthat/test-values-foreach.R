@@ -35,9 +35,7 @@ test_that("a text scalar is taken by character", {
 })
 
 test_that("arrays of Python are taken along their first axis", {
-  file <- test_path("values", "array_c.manifest")
-  bytes <- readBin(file, "raw", file.size(file))
-  expect_identical(decode_item(bytes, 1), aperm(array(as.double(12:23), c(4, 3))))
+  expect_identical(decode_item(python_manifest("array_c"), 1), aperm(array(as.double(12:23), c(4, 3))))
   expect_identical(decode_item(encode_value(matrix(1:4, 2, dimnames = list(NULL, c("a", "b"))))$manifest, 0), c(a = 1L, b = 3L))
 })
 

@@ -11,14 +11,12 @@ test_that("a handle says what it is and refuses to be looked into", {
 })
 
 test_that("a handle is stored again as it was", {
-  file <- test_path("values", "fraction.manifest")
-  bytes <- readBin(file, "raw", file.size(file))
+  bytes <- python_manifest("fraction")
   expect_identical(encode_value(decode_value(bytes))$manifest, bytes)
 })
 
 test_that("a handle inside another value keeps its node, parts and blobs", {
-  file <- test_path("values", "fraction.manifest")
-  original <- message_decode("Manifest", readBin(file, "raw", file.size(file)))
+  original <- message_decode("Manifest", python_manifest("fraction"))
   moved <- manifest_of(list(n = 1, f = python_value("fraction")))
   opaque <- moved$nodes[[3]]$opaque
   expect_identical(moved$parts[[opaque$body + 1]], original$parts[[original$nodes[[1]]$opaque$body + 1]])

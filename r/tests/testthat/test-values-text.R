@@ -21,6 +21,6 @@ test_that("text that is not valid is an error that says where", {
 })
 
 test_that("text with U+0000 can't be read in R", {
-  error <- expect_error(python_value("nul"), class = "instep_error_value_decode")
+  error <- expect_error(python_value("zero_character"), class = "instep_error_value_decode")
   expect_equal(error$code, "STRING_NUL")
 })
