@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,12 +99,14 @@ def execute_run(session: Session, signals: Signals, given: Mapping[str, Any], *,
     Returns:
         The exit code.
     """
-    from instep._cli._watch import watch
+    from instep._cli._watch import Item, watch
 
-    run = _submit(session, given)
-    progress = _progress(quiet=quiet)
-    progress.begin(run, session.loaded.graph)
-    watched = watch(session, run, progress, signals)
+    queue: SimpleQueue[Item] = SimpleQueue()
+    with signals.into(queue):  # from before the run exists, so that a signal always cancels it in good order
+        run = _submit(session, given)
+        progress = _progress(quiet=quiet)
+        progress.begin(run, session.loaded.graph)
+        watched = watch(session, run, progress, queue)
     if watched.run.state == RUN_SUCCEEDED:
         return SUCCESS
     if watched.run.state == RUN_CANCELLED:

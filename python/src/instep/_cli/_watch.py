@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from instep_proto.v1 import control_service_pb2 as pb
 
-from instep._cli._signals import Impatient, Signals
+from instep._cli._signals import Impatient
 from instep.errors import InstepError, TransportError
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ class Watched:
     """The signal that asked to cancel it. None: there was none."""
 
 
-def watch(session: Session, run: Run, progress: Progress, signals: Signals) -> Watched:
+def watch(session: Session, run: Run, progress: Progress, queue: SimpleQueue[Item]) -> Watched:
     """Follows a run until it has ended. The first signal cancels it, the second stops waiting.
 
     Args:
         session: The command's session.
         run: The run, which was submitted.
         progress: Shows what happens.
-        signals: The command's signals.
+        queue: Where the command's signals arrive.
 
     Returns:
         How it ended.
@@ -65,16 +65,14 @@ def watch(session: Session, run: Run, progress: Progress, signals: Signals) -> W
         Impatient: A second signal came.
         InstepError: The run cannot be followed.
     """
-    queue: SimpleQueue[Item] = SimpleQueue()
-    with signals.into(queue):
-        Thread(target=_pump, args=(session, run, queue), name="instep-watch", daemon=True).start()
-        try:
-            signum = _follow(session, run, progress, queue)
-            ended = _get_run(session, run)
-        except BaseException:
-            progress.end(None)
-            raise
-        progress.end(ended)
+    Thread(target=_pump, args=(session, run, queue), name="instep-watch", daemon=True).start()
+    try:
+        signum = _follow(session, run, progress, queue)
+        ended = _get_run(session, run)
+    except BaseException:
+        progress.end(None)
+        raise
+    progress.end(ended)
     return Watched(ended, signum)
 
 
