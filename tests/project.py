@@ -39,7 +39,9 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("INSTEP_")}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("INSTEP_", "PYTHON"))
+        }
         self.environment = {
             **kept,
             MARK: str(folder),

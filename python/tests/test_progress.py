@@ -128,6 +128,21 @@ def test_a_terminal_shows_a_line_for_each_step_that_is_done() -> None:
     assert any("Task failed" in line and "ValueError: bad cut" in line for line in shown)
 
 
+def test_a_terminal_shows_that_a_step_was_cancelled() -> None:
+    out = io.StringIO()
+    progress = LiveProgress(Console(file=out, force_terminal=True, width=100, color_system=None))
+    progress.begin(RUN, GRAPH)
+    progress.update(RESPONSES[0])
+    progress.update(
+        pb.WatchRunResponse(
+            events=[_attempt("start", "1", "CANCELLED", 1_350), _task("start", "1", "CANCELLED", 1_350)]
+        )
+    )
+    progress.end(None)
+    assert "■ py start    0.25 s  1 cancelled  no artifacts" in out.getvalue()
+    assert "✓" not in out.getvalue()
+
+
 def test_a_terminal_shows_a_bar_for_a_step_that_goes_on() -> None:
     out = io.StringIO()
     progress = LiveProgress(Console(file=out, force_terminal=True, width=100, color_system=None))

@@ -133,6 +133,16 @@ FLOW = """
         import atexit
         atexit.register(print, "exit function")
 
+    def forks(self):
+        self.codes = []
+        for end in (lambda: None, lambda: sys.exit(3), lambda: 1 / 0):
+            child = os.fork()
+            if child == 0:
+                print("child")
+                end()
+                return
+            self.codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
     def large(self):
         self.big = list(range(1_000_000))
         self.text = "x" * 300_000
@@ -238,6 +248,14 @@ def test_reading_alone_stores_nothing(orchestrator: Orchestrator, run: Run) -> N
 def test_deleted_artifact_is_reported(orchestrator: Orchestrator, run: Run) -> None:
     report = run(function="deletes", inputs=[orchestrator.put("word", "hi")])
     assert list(report.success.deleted) == ["word"]
+
+
+def test_only_the_worker_reports_on_a_step_that_forks(orchestrator: Orchestrator, run: Run) -> None:
+    report = run(function="forks")
+    assert outputs(orchestrator, report) == {"codes": [0, 3, 1]}
+    assert orchestrator.logs["STDOUT"] == b"child\n" * 3
+    assert orchestrator.logs["STDERR"].startswith(b"Traceback")
+    assert len(orchestrator.completed) == 1
 
 
 def test_large_values_are_stored_as_blobs(orchestrator: Orchestrator, run: Run) -> None:

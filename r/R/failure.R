@@ -82,8 +82,11 @@ call_frame <- function(calls, modules, i) {
 }
 
 call_text <- function(call) {
-  text <- trimws(deparse(call, width.cutoff = 60L, nlines = 1L)[[1L]])
-  if (nchar(text) > 100L) paste0(substr(text, 1L, 97L), "...") else text
+  cut_line(trimws(deparse(call, width.cutoff = 60L, nlines = 1L)[[1L]]), 100L)
+}
+
+cut_line <- function(text, limit) {
+  if (nchar(text) > limit) paste0(substr(text, 1L, limit - 3L), "...") else text
 }
 
 source_line <- function(srcref) {
@@ -92,7 +95,7 @@ source_line <- function(srcref) {
     error = \(e) character(),
     warning = \(w) character()
   )
-  if (length(lines) == 1L) trimws(lines) else ""
+  if (length(lines) == 1L) cut_line(trimws(lines), 200L) else ""
 }
 
 # The Failure message of a condition.
@@ -123,6 +126,9 @@ plain_failure <- function(kind, message) {
 
 condition_text <- function(condition) {
   if (inherits(condition, "rlang_error")) {
+    # Where lines end is for those to choose who show the text, and its first line must be a whole sentence.
+    old <- options(cli.width = 10000L)
+    on.exit(options(old))
     return(cli_plain(rlang::cnd_message(condition)))
   }
   text <- tryCatch(conditionMessage(condition), error = \(e) "")

@@ -141,7 +141,11 @@ simplify_json <- function(value) {
   elements <- lapply(value, simplify_json)
   kinds <- unique(vapply(elements, typeof, ""))
   plain <- is.null(names(value)) && length(kinds) == 1L && kinds %in% c("logical", "integer", "double", "character")
-  if (plain && all(lengths(elements) == 1L)) I(unlist(elements)) else elements
+  if (!plain || any(lengths(elements) != 1L)) {
+    return(elements)
+  }
+  # In Python one element is an array, too: I() tells it from a scalar.
+  if (length(elements) == 1L) I(elements[[1L]]) else unlist(elements)
 }
 
 # An integer when it fits, else a double.

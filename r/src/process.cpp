@@ -38,6 +38,14 @@ namespace {
 
 [[noreturn]] void fail(const std::string& what) { cpp11::stop("%s: %s.", what.c_str(), std::strerror(errno)); }
 
+// Opens the null device for each standard stream that is closed: a socket would get its number otherwise, and be written
+// to by whatever prints, and be lost when a worker's output is redirected.
+void open_standard_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) fail("Can't open a standard stream");
+  }
+}
+
 void set_close_on_exec(int fd, bool on) {
   int flags = fcntl(fd, F_GETFD);
   if (flags < 0 || fcntl(fd, F_SETFD, on ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC) < 0) {
@@ -179,6 +187,7 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
 
 // A connected pair of Unix stream sockets. Neither end is inherited by programs.
 [[cpp11::register]] cpp11::integers socket_pair_() {
+  open_standard_streams();
   int fds[2];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) fail("Can't make a pair of sockets");
   set_close_on_exec(fds[0], true);

@@ -50,6 +50,13 @@ def test_assemble_isolation_of_a_file_holds_for_its_steps() -> None:
     assert graph.step("compare").isolation is Isolation.FORK
 
 
+def test_assemble_documentation_is_that_of_the_first_file_that_has_any() -> None:
+    main, other = mixed(doc="From the other.")
+    graph = assemble(main, [other]).graph
+    assert graph is not None
+    assert graph.doc == "From the other."
+
+
 def test_assemble_mutual_includes_are_merged_once() -> None:
     main = source({"start": "fit", "end": ""}, includes=[OTHER, OTHER, MAIN])
     other = source({"fit": "end"}, file=OTHER, includes=[MAIN])

@@ -71,3 +71,20 @@ def test_stopped_tells_why_and_how() -> None:
 def test_lease_expired_tells_for_how_long() -> None:
     message = loss.lease_expired("fit", 7, 30.0).message
     assert message == "Task fit/7 was given up: its process was not heard of for 30 s."
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "message"),
+    [
+        (3, None, "The interpreter for fit.R ended before it had loaded it (exit code 3)."),
+        (None, signal.SIGSEGV, "The interpreter for fit.R ended before it had loaded it (SIGSEGV)."),
+        (None, None, "The interpreter for fit.R ended before it had loaded it."),
+        (
+            loss.NO_R_PACKAGE,
+            None,
+            "fit.R can't be loaded, because R has no package instep; `make setup` in Instep's folder installs it.",
+        ),
+    ],
+)
+def test_a_host_that_is_lost(code: int | None, number: int | None, message: str) -> None:
+    assert loss.host_lost("fit.R", exit_code=code, signal=number) == message

@@ -131,6 +131,19 @@ def test_quiet_run_prints_no_progress(project: Project, file: str) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("closed", ["<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_run_needs_no_open_streams(project: Project, file: str, closed: str) -> None:
+    project.call("sh", "-c", f"{interpreter(file)} {file} run {closed}")
+    assert project.read("int(Flow('Small').latest_run.data.total)") == 3
+    assert "to stdout" in project.read("Flow('Small').latest_run['start'].task.stdout")
+
+
+def test_logs_keep_the_colors_that_a_task_wrote(project: Project) -> None:
+    project.write("small.py", PYTHON.replace("to stdout", "\\x1b[31mred\\x1b[0m"))
+    project.call("small.py", "run")
+    assert project.call("small.py", "--quiet", "logs", "1/start", "--stdout").stdout == "\x1b[31mred\x1b[0m\n"
+
+
 def test_logs_prints_what_tasks_wrote(project: Project, file: str) -> None:
     project.call(file, "run", "--run-id-file", "id.txt")
     run_id = (project.folder / "id.txt").read_text()

@@ -183,3 +183,13 @@ def test_other_branch_is_ended_and_nothing_new_starts(project: Project) -> None:
     project.call("branches.py", "run", "--max-workers", "2", expect=1)
     assert time.monotonic() - start < 30
     assert project.read("sorted(step.id for step in Flow('Branches').latest_run)") == ["bad", "slow", "start"]
+
+
+@pytest.mark.parametrize("file", ["failing.py", "failing.R"])
+def test_host_that_is_killed_leaves_no_child_of_a_step(project: Project, file: str) -> None:
+    in_python = "__import__('subprocess').Popen(['sleep', '500']); os.kill(os.getppid(), signal.SIGKILL); time.sleep(99)"
+    in_r = 'system("sleep 500 &"); system("kill -9 $(ps -o ppid= -p $PPID)"); Sys.sleep(99)'
+    write(project, file, in_python if file.endswith(".py") else in_r)
+    project.call(file, "run", expect=None)  # in R the host is the command itself
+    wait_until(lambda: not project.left_behind())
+    assert project.read("Flow('Failing').latest_run.successful") is False

@@ -154,3 +154,34 @@ def test_include_that_does_not_exist_is_named(project: Project) -> None:
     write_both(project)
     (project.folder / "mixed.R").unlink()
     assert "mixed.R" in project.call("mixed.py", "check", expect=1).text
+
+
+def test_a_file_whose_interpreter_ends_is_refused_with_how_it_ended(project: Project) -> None:
+    write_both(project)
+    project.write("mixed.R", "quit(save = 'no', status = 7L)")
+    done = project.call("mixed.py", "check", expect=1)
+    assert "mixed.R ended before it had loaded it (exit code 7)." in done.text
+
+
+def test_an_r_without_the_package_is_told_how_to_get_it(project: Project) -> None:
+    write_both(project)
+    empty = project.folder / "library"
+    empty.mkdir()
+    # R has no switch for its site library; a start-up file can hide it.
+    project.write(
+        "profile.R", f'assign(".lib.loc", c("{empty}", .Library), envir = environment(.libPaths))\n'
+    )
+    project.environment["R_PROFILE_USER"] = str(project.folder / "profile.R")
+    done = project.call("mixed.py", "check", expect=1)
+    assert "mixed.R can't be loaded, because R has no package instep; `make setup`" in done.text
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_files_with_any_names_run_in_any_locale(project: Project, locale: str) -> None:
+    project.environment["LC_ALL"] = locale
+    folder = "größe it's"
+    project.write(f"{folder}/der plan.py", (PYTHON + MAIN).replace("mixed.R", "größen für R.R"))
+    project.write(f"{folder}/größen für R.R", R.replace("{include}", ', include = "der plan.py"'))
+    for file in ("der plan.py", "größen für R.R"):
+        done = project.call(f"{folder}/{file}", "run")
+        assert "Done!" in done.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from instep._cli._signals import Interrupted, Signals
+from instep._cli._streams import open_standard_streams
 
 
 def main() -> int:
@@ -17,6 +18,7 @@ def main() -> int:
     from instep._cli._program import execute
     from instep._cli._store_commands import store_program
 
+    open_standard_streams()
     with Signals().handled():
         try:
             return execute(store_program, sys.argv[1:], program="instep", obj=None)

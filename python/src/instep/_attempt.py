@@ -7,6 +7,7 @@ import resource
 import signal
 import threading
 import time
+import traceback
 import warnings
 from types import FrameType
 
@@ -105,6 +106,7 @@ class Attempt:
         self._source = source
         self._interrupt = interrupt
         self._artifacts: Artifacts | None = None
+        self._pid = os.getpid()
         self._in_user_code = False
         self._run_seconds = 0.0
         self._cancel_reason: str | None = None
@@ -199,7 +201,24 @@ class Attempt:
             arguments, code = [], getattr(bound, task.step)
         if task.is_join:
             arguments.append(self._join_inputs(step_run.artifacts))
-        code(*arguments)
+        try:
+            code(*arguments)
+        except BaseException as err:
+            self._end_child(err)
+            raise
+        self._end_child(None)
+
+    def _end_child(self, err: BaseException | None) -> None:
+        """Ends a process that the step has forked off itself: only the worker may report on the task."""
+        if os.getpid() == self._pid:
+            return
+        code = 0 if err is None else 1
+        if isinstance(err, SystemExit):
+            code = err.code if isinstance(err.code, int) else int(err.code is not None)
+        elif err is not None:
+            traceback.print_exception(err)
+        _process.flush_streams()
+        os._exit(code)
 
     def _loaded_source(self) -> UserFile:
         if self._source is None or self._source.file != self._task.file:

@@ -137,13 +137,14 @@ class LiveProgress:
         return self._spinner, _mark(step.language), name, bar, count, took
 
     def _step_line(self, step: StepView) -> Text:
-        sign, style = ("✓", "green") if step.over == step.total and not step.failed else ("✗", "red")
-        text = Text.assemble((sign, style), " ", _mark(step.language), " ", step.name.ljust(self._width))
+        text = Text.assemble(_sign(step), " ", _mark(step.language), " ", step.name.ljust(self._width))
         text.append(f"  {duration((step.last_ms - step.first_ms) / 1000):>8}")
         if step.total > 1:
             text.append(f"  {step.over:,} of {step.total:,} tasks")
         if step.failed:
             text.append(f"  {step.failed:,} failed", style="red")
+        if step.cancelled:
+            text.append(f"  {step.cancelled:,} cancelled", style="yellow")
         return text.append(f"  {stored_text(step.artifacts, step.stored_bytes)}", style="dim")
 
     def _log_line(self, line: LogLine) -> Text:
@@ -164,6 +165,13 @@ def _is_worth_a_line(event: Event) -> bool:
     if event.kind == ATTEMPT_STATE:
         return event.attempt_state == ATTEMPT_LOST or event.HasField("failure")
     return event.kind == TASK_STATE and bool(event_text(event, event.at_unix_ms))
+
+
+def _sign(step: StepView) -> tuple[str, str]:
+    """Gives the sign for how a step ended, and its style."""
+    if step.failed or step.over < step.total:
+        return "✗", "red"
+    return ("■", "yellow") if step.cancelled else ("✓", "green")
 
 
 def _mark(language: str) -> Text:

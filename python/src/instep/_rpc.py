@@ -6,8 +6,12 @@ of its reason. Any other status is trouble of the transport and becomes a `Trans
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+# gRPC reads this when it is imported. What it would tell of, such as the end of a server, users hear of from us.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 import grpc
 from instep_proto.v1 import error_pb2

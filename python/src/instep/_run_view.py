@@ -43,6 +43,8 @@ class StepView:
     """Number of tasks that ended."""
     failed: int = 0
     """Number of tasks that failed for good."""
+    cancelled: int = 0
+    """Number of tasks that were cancelled."""
     artifacts: int = 0
     """Number of artifacts stored."""
     stored_bytes: int = 0
@@ -207,6 +209,7 @@ def _apply_task(step: StepView, event: Event) -> None:
     if event.task_state in TASK_OVER:
         step.over += 1
         step.failed += event.task_state == TASK_FAILED
+        step.cancelled += event.task_state == TASK_CANCELLED
 
 
 def _ancestors(graph: Graph) -> dict[str, frozenset[str]]:

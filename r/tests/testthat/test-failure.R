@@ -65,3 +65,18 @@ test_that("long texts keep head and tail", {
   expect_true(validUTF8(text))
   expect_match(text, "[...]", fixed = TRUE)
 })
+
+test_that("the first line of a long message is not cut where a terminal would wrap it", {
+  long <- paste(rep("word", 40L), collapse = " ")
+  trouble <- run_code(\(self) cli::cli_abort(c(long, i = "A hint.")))
+  failure <- condition_failure(trouble$condition, trouble$frames)
+  expect_identical(strsplit(failure$message, "\n")[[1L]][[1L]], long)
+})
+
+test_that("a long line of code is shown by its head", {
+  code <- local_code(c("fit <- function(self) {", paste0("  stop(\"", strrep("x", 300L), "\")"), "}"))
+  trouble <- run_code(code$fit)
+  line <- condition_failure(trouble$condition, trouble$frames)$frames[[1L]]$source_line
+  expect_identical(nchar(line), 200L)
+  expect_match(line, "^stop.*[.]{3}$")
+})

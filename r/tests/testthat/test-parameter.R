@@ -38,7 +38,7 @@ test_that("the default of a JSON parameter is JSON text, or a value", {
   skip_if_not_installed("jsonlite")
   default <- \(value) parameter_default(declared(default = value, type = "json"), "X")
   expect_identical(default("{\"a\": [1, 2], \"b\": null, \"c\": [[1], \"x\"]}"), list(
-    a = I(1:2), b = NULL, c = list(I(1L), "x")
+    a = 1:2, b = NULL, c = list(I(1L), "x")
   ))
   expect_identical(default(list(a = 1)), list(a = 1))
   expect_error(default("{a"), class = "instep_error_parameter_default")

@@ -38,3 +38,10 @@ test_that("numbers keep their value", {
 test_that("options without a name are refused", {
   expect_error(command_arguments(list(3), character(), FALSE), class = "instep_error_argument")
 })
+
+test_that("a script with a space in its name is found", {
+  file <- withr::local_tempfile(pattern = "a b", fileext = ".R", lines = "")
+  expect_identical(rscript_file(c("R", paste0("--file=", gsub(" ", "~+~", file, fixed = TRUE)))), file)
+  expect_identical(rscript_file(c("R", paste0("--file=", file), "--args", "--file=c")), file)
+  expect_null(rscript_file(c("R", "-e", "1")))
+})

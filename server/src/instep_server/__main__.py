@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--control-fd", type=int, required=True, help="descriptor that tells the parent")
     parser.add_argument("--host-fd", type=int, help="descriptor of the pipe to a host")
     given = parser.parse_args()
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC reads it when it is imported
     import asyncio
 
     from instep_server.errors import InstepError

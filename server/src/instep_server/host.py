@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from instep_proto.v1 import host_pb2
 
+from instep_server.core.loss import host_lost
 from instep_server.errors import HostError
 from instep_server.frames import FrameBuffer, frame
 from instep_server.workers import Exit
@@ -32,6 +33,7 @@ class Host(asyncio.Protocol):
     Args:
         listener: Who is told.
         name: What to call it in messages before it has loaded its file.
+        is_child: True when its process is ours, so that `ended` will tell how it ends.
 
     Attributes:
         loaded: What the host says about its file. Fails with HostError when it ends before.
@@ -39,13 +41,14 @@ class Host(asyncio.Protocol):
         forks: False when it cannot fork, or when a worker that it forked did not come up.
     """
 
-    def __init__(self, listener: HostListener, name: str) -> None:
+    def __init__(self, listener: HostListener, name: str, *, is_child: bool) -> None:
         self.loaded: asyncio.Future[host_pb2.HostLoaded] = asyncio.get_running_loop().create_future()
         self.loaded.add_done_callback(lambda done: done.cancelled() or done.exception())
         self.is_alive = True
         self.forks = True
         self._listener = listener
         self._name = name
+        self._is_child = is_child
         self._buffer = FrameBuffer()
         self._transport: asyncio.WriteTransport | None = None
 
@@ -71,6 +74,11 @@ class Host(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def ended(self, end: Exit) -> None:
+        """Learns how its process ended, if it is a child of ours."""
+        if not self.loaded.done():
+            self.loaded.set_exception(HostError(host_lost(self._name, exit_code=end.code, signal=end.signal)))
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
         assert isinstance(transport, asyncio.WriteTransport)
@@ -84,10 +92,8 @@ class Host(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
         self.is_alive = False
-        if not self.loaded.done():
-            self.loaded.set_exception(
-                HostError(f"The interpreter for {self._name} ended before it had loaded it.")
-            )
+        if not self._is_child:
+            self.ended(Exit())
         self._listener.gone(self)
 
     def _handle(self, event: host_pb2.HostEvent) -> None:

@@ -57,6 +57,7 @@ class Launcher:
         self._hosts: dict[tuple[str, str], Host] = {}
         self._fresh: dict[str, subprocess.Popen[bytes]] = {}
         self._forked: dict[str, Host] = {}
+        self._groups: dict[str, int] = {}
         self._broken_forks: set[tuple[str, str]] = set()
 
     async def attach(self, pipe: socket.socket) -> Host:
@@ -68,7 +69,7 @@ class Launcher:
         Returns:
             The host.
         """
-        host = Host(self._host_listener(), "the flow's file")
+        host = Host(self._host_listener(), "the flow's file", is_child=False)
         host.loaded.add_done_callback(lambda _: self._name(host))
         await host.attach(pipe)
         return host
@@ -95,8 +96,8 @@ class Launcher:
             raise
         finally:
             theirs.close()
-        processes.watch(process, lambda _code, _rss: None)
-        host = self._hosts[language, file] = Host(self._host_listener(), file)
+        host = self._hosts[language, file] = Host(self._host_listener(), file, is_child=True)
+        processes.watch(process, lambda code, rss: host.ended(_exit_of(code, rss)))
         await host.attach(ours)
         return host
 
@@ -148,7 +149,7 @@ class Launcher:
             processes.kill_group(process.pid, signal.SIGKILL)
 
     def _host_listener(self) -> HostListener:
-        return HostListener(forked=self._listener.forked, exited=self._exited, gone=self._host_gone)
+        return HostListener(forked=self._was_forked, exited=self._exited, gone=self._host_gone)
 
     def _name(self, host: Host) -> None:
         if host.loaded.cancelled() or host.loaded.exception() is not None:
@@ -156,15 +157,23 @@ class Launcher:
         loaded = host.loaded.result()
         self._hosts[loaded.language, loaded.file] = host
 
+    def _was_forked(self, worker_id: str, pid: int, error: str) -> None:
+        if pid and worker_id in self._forked:
+            self._groups[worker_id] = pid
+        self._listener.forked(worker_id, pid, error)
+
     def _exited(self, worker_id: str, end: Exit) -> None:
         self._forked.pop(worker_id, None)
+        self._groups.pop(worker_id, None)
         self._fresh.pop(worker_id, None)
         self._tokens.revoke(TokenKind.BOOTSTRAP, worker_id)
         self._listener.exited(worker_id, end)
 
     def _host_gone(self, host: Host) -> None:
-        """A host takes its workers with it."""
+        """A host takes its workers with it. What they have started, nobody else would end."""
         for worker_id in [one for one, its in self._forked.items() if its is host]:
+            if group := self._groups.get(worker_id):
+                processes.kill_group(group, signal.SIGKILL)
             self._exited(worker_id, Exit(signal=signal.SIGKILL))
 
     def _bootstrap(self, worker: Worker) -> host_pb2.WorkerBootstrap:

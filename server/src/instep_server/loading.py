@@ -91,6 +91,11 @@ class Loader:
             return _failed(language, file, str(err))
         except TimeoutError:
             return _failed(language, file, f"{file} was not loaded within {HOST_LOAD_SECONDS:.0f} s.")
+        if (loaded.language, loaded.file) != (language, file):
+            # Files are known by their names: under another one, this file would be looked for forever.
+            return _failed(
+                language, file, f"The interpreter for {file} says that it has loaded {loaded.file}."
+            )
         return source_from_proto(loaded, digest=digest)
 
 

@@ -11,9 +11,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from instep_server.core.loss import NO_R_PACKAGE
 from instep_server.errors import HostError
 
 _R_OPTIONS = ("--no-echo", "--no-save", "--no-restore", "-e")
+_R_FINDS_US = (
+    'invisible(tryCatch(loadNamespace("instep"), packageNotFoundError = function(e) {'
+    f' if (e$package == "instep") quit(save = "no", status = {NO_R_PACKAGE}L, runLast = FALSE) }})); '
+)
 
 
 @dataclass(slots=True)
@@ -41,7 +46,7 @@ def host_command(language: str, file: str, pipe: int) -> Command:
         return Command([_python(), "-P", "-m", "instep._host", "--file", file, "--fd", str(pipe)])
     if language == "r":
         env = {"INSTEP_HOST_FILE": file, "INSTEP_HOST_FD": str(pipe)}
-        return Command([_rscript(), *_R_OPTIONS, "instep:::host_main()"], env)
+        return Command([_rscript(), *_R_OPTIONS, f"{_R_FINDS_US}instep:::host_main()"], env)
     raise HostError(f"{file} is written in {language!r}, which is neither python nor r.")
 
 
@@ -54,7 +59,7 @@ def worker_command(language: str, pipe: int) -> Command:
     """
     if language == "r":
         env = {"INSTEP_BOOTSTRAP_FD": str(pipe)}
-        return Command([_rscript(), *_R_OPTIONS, "instep:::worker_main()"], env)
+        return Command([_rscript(), *_R_OPTIONS, f"{_R_FINDS_US}instep:::worker_main()"], env)
     return Command([_python(), "-P", "-m", "instep._worker", "--fd", str(pipe)])
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from instep._cli._session import FlowFile, Session
 from instep._cli._signals import Interrupted, Signals
+from instep._cli._streams import open_standard_streams
 from instep.errors import InstepError, UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def run_command(session: Session, arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
+    open_standard_streams()
     signals = Signals()
     with signals.handled():
         try:

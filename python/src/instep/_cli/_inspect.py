@@ -145,7 +145,8 @@ def show_logs(
         if not quiet:
             click.secho(f"Log of {task.pathspec} (attempt {task.current_attempt}):", bold=True)
         for at, line in _merged(task, streams):
-            click.echo(f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} {line}" if timestamps else line)
+            time = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} " if timestamps else ""
+            click.echo(time + line, color=True)  # a log keeps the colors that the task wrote, in a file, too
 
 
 def dump(

@@ -105,7 +105,8 @@ def default_text(spec: ParameterSpec) -> str:
     """
     value = decode_inline(spec.default)
     if int(spec.type) == ParameterKind.JSON:
-        return json.dumps(value, ensure_ascii=False)
+        # An array that R has read from JSON is a vector.
+        return json.dumps(value, ensure_ascii=False, default=lambda array: array.tolist())
     return spec.separator.join(map(str, value)) if isinstance(value, list) else str(value)
 
 

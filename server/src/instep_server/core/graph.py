@@ -137,7 +137,7 @@ def _graph(merged: Merged, ends: Ends, shape: Shape) -> Graph:
 
     return Graph(
         flow=merged.main.flow,
-        doc=merged.main.doc,
+        doc=merged.doc,
         steps=tuple(placed(steps[name]) for name in shape.order),
         parameters=merged.parameters,
         constants=merged.constants,

@@ -62,6 +62,8 @@ class Merged:
 
     main: Fragment
     """The fragment of the file that was asked for."""
+    doc: str
+    """The flow's documentation: of the file that was asked for, else of the first that has any."""
     steps: tuple[StepSpec, ...]
     """All steps, each name once."""
     isolations: dict[str, Isolation]
@@ -126,6 +128,7 @@ def merge(main: Source, fragment: Fragment, loaded: Sequence[Source]) -> Merged:
     ]
     return Merged(
         main=fragment,
+        doc=next((part.doc for _, part in fragments if part.doc), ""),
         steps=tuple({step.name: step for step in reversed(steps)}.values())[::-1],
         isolations={
             step.name: step.isolation or part.isolation or fragment.isolation or Isolation.FORK

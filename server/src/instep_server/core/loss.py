@@ -29,7 +29,11 @@ _SIGNAL_WORDS = {
     8: "an arithmetic error",
     11: "a segmentation fault",
 }
+NO_R_PACKAGE = 69
+"""Exit code of an R that we have started and that has no package instep."""
+_SET_UP = "`make setup` in Instep's folder installs it"
 _EXIT_WORDS = {
+    NO_R_PACKAGE: f"its R has no package instep; {_SET_UP}",
     75: "it could not show the orchestrator who it is",
     76: "its version of Instep does not fit that of the orchestrator",
 }
@@ -94,6 +98,24 @@ def stopped(step: str, task_id: int, reason: str, signal: int | None) -> Failure
     return Failure(
         kind=FailureKind.CANCELLED, message=f"Task {step}/{task_id} was ended{how}: {reason}", signal=signal
     )
+
+
+def host_lost(name: str, *, exit_code: int | None = None, signal: int | None = None) -> str:
+    """Says why a host could not load its file. What it wrote went to the terminal.
+
+    Args:
+        name: What to call its file.
+        exit_code: Exit code of its process. None: it is not known, or the process did not end by itself.
+        signal: Signal that ended it. None: none is known.
+
+    Returns:
+        One or two sentences.
+    """
+    if exit_code == NO_R_PACKAGE:
+        return f"{name} can't be loaded, because R has no package instep; {_SET_UP}."
+    how = signal_name(signal) if signal is not None else f"exit code {exit_code}"
+    why = "" if signal is None and exit_code is None else f" ({how})"
+    return f"The interpreter for {name} ended before it had loaded it{why}."
 
 
 def _message(task: str, language: str, exit_code: int | None, signal: int | None) -> str:
