@@ -146,3 +146,21 @@ test_that("a name and a class belong to each other alone", {
   expect_error(register_type("geo.dot", "point"), "registered as .geo.point.", class = "instep_error_argument")
   expect_error(register_type("geo.point", "dot"), "registered as .geo.point.", class = "instep_error_argument")
 })
+
+test_that("the name of a type at any node of a manifest gives a value or a clear error", {
+  local_types()
+  register_type("geo.point", "point")
+  value <- list(
+    point(1, 2), c(a = 1), factor("x"), matrix(1:4, 2, dimnames = list(c("a", "b"), NULL)), data.frame(x = factor("y")),
+    Matrix::Matrix(diag(3), sparse = TRUE), \(x) x, structure(1, note = "z")
+  )
+  for (i in seq_along(manifest_of(value)$nodes)) {
+    bytes <- message_encode("Manifest", {
+      manifest <- manifest_of(value)
+      manifest$nodes[[i]]$registered_type <- "geo.point"
+      manifest
+    })
+    outcome <- tryCatch(decode_value(bytes), instep_error_value_decode = \(cnd) "refused")
+    expect_true(is.list(outcome) || identical(outcome, "refused"))
+  }
+})

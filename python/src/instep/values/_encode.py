@@ -82,7 +82,7 @@ def _encode_named_vector(writer: Writer, value: NamedVector) -> int:
     """Adds a vector with names."""
     index = encode_value(writer, value.values)
     node = writer.manifest.nodes[index]
-    if node.WhichOneof("kind") != "vector" or node.vector.shape == 1:
+    if node.WhichOneof("kind") != "vector" or node.vector.shape == 1 or node.registered_type:
         writer.refuse(
             "NAMED_VECTOR", f"is a NamedVector of {type(value.values).__name__}, which is no vector."
         )
