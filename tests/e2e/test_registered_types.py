@@ -86,3 +86,27 @@ def test_client_without_the_type_reads_the_portable_form(project: Project) -> No
     write_points(project)
     project.call("points.py", "run")
     assert project.read("Flow('Points').latest_run.data.moved") == {"x": 2.0, "y": 2.0}
+
+
+def test_error_of_the_user_names_type_artifact_and_place_in_a_client(project: Project) -> None:
+    write_points(project)
+    project.call("points.py", "run")
+    project.write(
+        "broken.py",
+        """
+        from instep import Flow, register_type
+        from instep.errors import ValueDecodeError
+
+        class Point:
+            pass
+
+        register_type("geo.point", Point, to_portable=vars, from_portable=lambda form: form["z"])
+        try:
+            Flow("Points").latest_run.data.points
+        except ValueDecodeError as error:
+            print(error)
+        """,
+    )
+    shown = project.call("broken.py").text
+    for words in ("the artifact 'points'", 'value["all"][0]', "the type 'geo.point' raised KeyError: 'z'"):
+        assert words in shown

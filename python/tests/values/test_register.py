@@ -234,9 +234,13 @@ def test_error_while_reading_names_type_and_path(point: type) -> None:
     assert isinstance(error.__cause__, ZeroDivisionError)
 
 
+def nothing(_: object) -> Any:
+    return None
+
+
 def test_from_portable_must_return_an_instance(point: type) -> None:
     manifest = stored(Point(1.0, 2.0))
-    register_type("geo.point", Point, to_portable=fail, from_portable=lambda form: None)  # type: ignore[return-value]
+    register_type("geo.point", Point, to_portable=fail, from_portable=nothing)
     with pytest.raises(ValueDecodeError, match="returned a NoneType instead of a Point"):
         read(manifest)
 
