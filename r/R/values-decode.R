@@ -67,7 +67,7 @@ translate_decoding <- function(decoding, name, error_call) {
 }
 
 abort_value_decode <- function(error, name, error_call, parent = NULL) {
-  text <- paste0(if (nzchar(error$path %||% "")) paste0(name, error$path, " "), error$message)
+  text <- paste(c(if (!is.null(error$path)) paste0(name, error$path), error$message), collapse = " ")
   cli::cli_abort(
     c("Can't read artifact {.field {name}}.", x = if (nzchar(text)) "{text}"),
     class = c("instep_error_value_decode", "instep_error"),

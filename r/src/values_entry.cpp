@@ -22,18 +22,14 @@ struct PendingBlob {
   const instep::Rope& bytes() const { return owner->blobs[index].bytes; }
 };
 
-list error_list(const std::string& code, const std::string& path, const char* message) {
-  return list({"error"_nm = list({"code"_nm = code, "path"_nm = path, "message"_nm = message})});
-}
-
 template <typename Body>
 list guarded(Body&& body) {
   try {
     return body();
   } catch (const instep::EncodeError& error) {
-    return error_list(error.code, error.path, error.what());
+    return list({"error"_nm = list({"code"_nm = error.code, "path"_nm = error.path, "message"_nm = error.what()})});
   } catch (const instep::DecodeError& error) {
-    return error_list(error.code, "", error.what());
+    return list({"error"_nm = list({"code"_nm = error.code, "message"_nm = error.what()})});
   }
 }
 

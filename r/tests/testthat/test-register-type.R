@@ -117,7 +117,11 @@ test_that("from_portable() must give an object of the class", {
   register_type("geo.point", "point")
   manifest <- encode_value(point(1, 2))$manifest
   register_type("geo.point", "point", from_portable = \(form) form)
-  expect_error(decode_value(manifest), "gives an object of class 'list'", class = "instep_error_value_decode")
+  error <- expect_error(decode_value(manifest, name = "result"), class = "instep_error_value_decode")
+  expect_match(
+    conditionMessage(error), "result is of the registered type 'geo.point', whose from_portable() gives an object of",
+    fixed = TRUE
+  )
 })
 
 test_that("to_portable() must give what every language can read", {
