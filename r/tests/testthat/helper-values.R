@@ -31,3 +31,10 @@ python_value <- function(name) {
   file <- testthat::test_path("values", paste0(name, ".manifest"))
   decode_value(readBin(file, "raw", file.size(file)))
 }
+
+# Forgets after the test what it has registered.
+local_types <- function(env = parent.frame()) {
+  before <- the$types
+  the$types <- list()
+  withr::defer(the$types <- before, envir = env)
+}

@@ -1,10 +1,3 @@
-# Forgets after the test what it has registered.
-local_types <- function(env = parent.frame()) {
-  before <- the$types
-  the$types <- list()
-  withr::defer(the$types <- before, envir = env)
-}
-
 point <- function(x, y) structure(list(x = x, y = y), class = "point")
 
 test_that("an object of a registered class is its portable form with the name of the type", {
