@@ -286,12 +286,16 @@ def test_name_and_class_belong_together(point: type) -> None:
         UsageError, match=r"Point can't be registered as 'geo\.dot': it is registered as 'geo\.point'"
     ):
         register_type("geo.dot", Point)
-    with pytest.raises(UsageError, match=r"'geo\.point' belongs to the class Point already"):
+    with pytest.raises(UsageError, match=r"'geo\.point' belongs to the class .*Point already"):
         register_type("geo.point", Segment)
+    other = dataclasses.make_dataclass("Point", [("x", float)], namespace={"__module__": "elsewhere"})
+    with pytest.raises(UsageError, match=r"belongs to the class .*Point already"):
+        register_type("geo.point", other)
 
 
 def test_class_that_was_defined_again_takes_the_name(point: type) -> None:
-    again = dataclasses.make_dataclass("Point", [("x", float), ("y", float)])
+    fields = [("x", float), ("y", float)]
+    again = dataclasses.make_dataclass("Point", fields, namespace={"__module__": __name__})
     register_type("geo.point", again)
     assert type(read(stored(Point(1.0, 2.0)))) is again
 

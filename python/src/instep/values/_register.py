@@ -51,8 +51,7 @@ def register_type(
     reads what `to_portable` returned. Instances of subclasses are other types: register these, too.
 
     Register where every task and reader does it: at the top level of the flow's file, or of a module it imports.
-    Registering a name again replaces the class if it has the same qualified name, as when a notebook's cell
-    is run twice.
+    Registering a name again replaces the class by the same one, defined again: when a notebook's cell is run twice.
 
     Args:
         name: Name of the type in all languages, such as `geo.point`: up to 100 letters, digits, `.`, `_` and `-`,
@@ -125,8 +124,15 @@ def _check_kind(name: str, kind: type) -> None:
         raise UsageError(
             f"{kind.__qualname__} can't be registered as {name!r}: it is registered as {of_kind.name!r}."
         )
-    if of_name is not None and of_name.kind.__qualname__ != kind.__qualname__:
-        raise UsageError(f"The type name {name!r} belongs to the class {of_name.kind.__qualname__} already.")
+    if of_name is not None and not _is_again(of_name.kind, kind):
+        known = f"{of_name.kind.__module__}.{of_name.kind.__qualname__}"
+        raise UsageError(f"The type name {name!r} belongs to the class {known} already.")
+
+
+def _is_again(old: type, new: type) -> bool:
+    """Says whether a class is the same one, defined again: by a notebook's cell, or as program and as module."""
+    modules = {old.__module__, new.__module__}
+    return old.__qualname__ == new.__qualname__ and (len(modules) == 1 or "__main__" in modules)
 
 
 def _field_functions(
