@@ -26,6 +26,7 @@ PUBLIC = [
     "errors",
     "py_function",
     "r_function",
+    "register_type",
     "step",
 ]
 

@@ -116,16 +116,16 @@ effective_user_ <- function() {
   .Call(`_instep_effective_user_`)
 }
 
-value_encode_ <- function(x, name, producer, inline_all) {
-  .Call(`_instep_value_encode_`, x, name, producer, inline_all)
+value_encode_ <- function(x, name, producer, inline_all, types) {
+  .Call(`_instep_value_encode_`, x, name, producer, inline_all, types)
 }
 
-value_decode_ <- function(manifest, fetch, allow_opaque) {
-  .Call(`_instep_value_decode_`, manifest, fetch, allow_opaque)
+value_decode_ <- function(manifest, fetch, allow_opaque, types) {
+  .Call(`_instep_value_decode_`, manifest, fetch, allow_opaque, types)
 }
 
-value_decode_item_ <- function(manifest, index, fetch, allow_opaque) {
-  .Call(`_instep_value_decode_item_`, manifest, index, fetch, allow_opaque)
+value_decode_item_ <- function(manifest, index, fetch, allow_opaque, types) {
+  .Call(`_instep_value_decode_item_`, manifest, index, fetch, allow_opaque, types)
 }
 
 blob_bytes_ <- function(pointer, offset, size) {

@@ -8,7 +8,7 @@ decode_value <- function(manifest, fetch = NULL, allow_opaque = TRUE, name = "va
                          error_call = parent.frame()) {
   force(manifest)
   decoded <- translate_decoding(
-    value_decode_(manifest, fetch, allow_opaque && opaque_is_allowed()),
+    value_decode_(manifest, fetch, allow_opaque && opaque_is_allowed(), the$types),
     name, error_call
   )
   decoded$value
@@ -19,7 +19,7 @@ decode_item <- function(manifest, index0, fetch = NULL, allow_opaque = TRUE, nam
                         error_call = parent.frame()) {
   force(manifest)
   decoded <- translate_decoding(
-    value_decode_item_(manifest, index0, fetch, allow_opaque && opaque_is_allowed()),
+    value_decode_item_(manifest, index0, fetch, allow_opaque && opaque_is_allowed(), the$types),
     name, error_call
   )
   if (decoded$is_element) decoded$value else take_item(decoded$value, index0 + 1, name, error_call)
@@ -59,17 +59,19 @@ translate_decoding <- function(decoding, name, error_call) {
   decoded <- tryCatch(
     decoding,
     instep_error = \(cnd) stop(cnd),
+    instep_type_failure = \(cnd) list(error = cnd),
     error = \(cnd) abort_value_decode(list(code = "FAILED"), name, error_call, parent = cnd)
   )
-  if (!is.null(decoded$error)) abort_value_decode(decoded$error, name, error_call)
+  if (!is.null(decoded$error)) abort_value_decode(decoded$error, name, error_call, parent = decoded$error$parent)
   decoded
 }
 
 abort_value_decode <- function(error, name, error_call, parent = NULL) {
+  text <- paste(c(if (!is.null(error$path)) paste0(name, error$path), error$message), collapse = " ")
   cli::cli_abort(
-    c("Can't read artifact {.field {name}}.", x = if (!is.null(error$message)) "{error$message}"),
+    c("Can't read artifact {.field {name}}.", x = if (nzchar(text)) "{text}"),
     class = c("instep_error_value_decode", "instep_error"),
-    artifact = name, code = error$code, parent = parent, call = error_call
+    artifact = name, path = error$path, code = error$code, parent = parent, call = error_call
   )
 }
 

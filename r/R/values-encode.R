@@ -9,7 +9,10 @@
 encode_value <- function(x, name = "value", on_loss = c("warn", "ignore", "error"), inline = FALSE,
                          error_call = parent.frame()) {
   on_loss <- match.arg(on_loss)
-  encoded <- value_encode_(x, name, producer(), inline)
+  encoded <- tryCatch(
+    value_encode_(x, name, producer(), inline, the$types),
+    instep_type_failure = \(cnd) list(error = cnd)
+  )
   if (!is.null(encoded$error)) abort_value_encode(encoded$error, name, error_call)
   report_losses(encoded$losses, name, on_loss, error_call)
   encoded$type <- value_type(x)
@@ -40,7 +43,7 @@ abort_value_encode <- function(error, name, error_call) {
   cli::cli_abort(
     c("Can't store artifact {.field {name}}.", x = "{text}"),
     class = c("instep_error_value_encode", "instep_error"),
-    artifact = name, path = error$path, code = error$code, call = error_call
+    artifact = name, path = error$path, code = error$code, parent = error$parent, call = error_call
   )
 }
 

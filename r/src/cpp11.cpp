@@ -219,24 +219,24 @@ extern "C" SEXP _instep_effective_user_() {
   END_CPP11
 }
 // values_entry.cpp
-cpp11::writable::list value_encode_(SEXP x, std::string name, std::string producer, bool inline_all);
-extern "C" SEXP _instep_value_encode_(SEXP x, SEXP name, SEXP producer, SEXP inline_all) {
+cpp11::writable::list value_encode_(SEXP x, std::string name, std::string producer, bool inline_all, SEXP types);
+extern "C" SEXP _instep_value_encode_(SEXP x, SEXP name, SEXP producer, SEXP inline_all, SEXP types) {
   BEGIN_CPP11
-    return cpp11::as_sexp(value_encode_(cpp11::as_cpp<cpp11::decay_t<SEXP>>(x), cpp11::as_cpp<cpp11::decay_t<std::string>>(name), cpp11::as_cpp<cpp11::decay_t<std::string>>(producer), cpp11::as_cpp<cpp11::decay_t<bool>>(inline_all)));
+    return cpp11::as_sexp(value_encode_(cpp11::as_cpp<cpp11::decay_t<SEXP>>(x), cpp11::as_cpp<cpp11::decay_t<std::string>>(name), cpp11::as_cpp<cpp11::decay_t<std::string>>(producer), cpp11::as_cpp<cpp11::decay_t<bool>>(inline_all), cpp11::as_cpp<cpp11::decay_t<SEXP>>(types)));
   END_CPP11
 }
 // values_entry.cpp
-cpp11::writable::list value_decode_(cpp11::raws manifest, SEXP fetch, bool allow_opaque);
-extern "C" SEXP _instep_value_decode_(SEXP manifest, SEXP fetch, SEXP allow_opaque) {
+cpp11::writable::list value_decode_(cpp11::raws manifest, SEXP fetch, bool allow_opaque, SEXP types);
+extern "C" SEXP _instep_value_decode_(SEXP manifest, SEXP fetch, SEXP allow_opaque, SEXP types) {
   BEGIN_CPP11
-    return cpp11::as_sexp(value_decode_(cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(manifest), cpp11::as_cpp<cpp11::decay_t<SEXP>>(fetch), cpp11::as_cpp<cpp11::decay_t<bool>>(allow_opaque)));
+    return cpp11::as_sexp(value_decode_(cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(manifest), cpp11::as_cpp<cpp11::decay_t<SEXP>>(fetch), cpp11::as_cpp<cpp11::decay_t<bool>>(allow_opaque), cpp11::as_cpp<cpp11::decay_t<SEXP>>(types)));
   END_CPP11
 }
 // values_entry.cpp
-cpp11::writable::list value_decode_item_(cpp11::raws manifest, double index, SEXP fetch, bool allow_opaque);
-extern "C" SEXP _instep_value_decode_item_(SEXP manifest, SEXP index, SEXP fetch, SEXP allow_opaque) {
+cpp11::writable::list value_decode_item_(cpp11::raws manifest, double index, SEXP fetch, bool allow_opaque, SEXP types);
+extern "C" SEXP _instep_value_decode_item_(SEXP manifest, SEXP index, SEXP fetch, SEXP allow_opaque, SEXP types) {
   BEGIN_CPP11
-    return cpp11::as_sexp(value_decode_item_(cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(manifest), cpp11::as_cpp<cpp11::decay_t<double>>(index), cpp11::as_cpp<cpp11::decay_t<SEXP>>(fetch), cpp11::as_cpp<cpp11::decay_t<bool>>(allow_opaque)));
+    return cpp11::as_sexp(value_decode_item_(cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(manifest), cpp11::as_cpp<cpp11::decay_t<double>>(index), cpp11::as_cpp<cpp11::decay_t<SEXP>>(fetch), cpp11::as_cpp<cpp11::decay_t<bool>>(allow_opaque), cpp11::as_cpp<cpp11::decay_t<SEXP>>(types)));
   END_CPP11
 }
 // values_entry.cpp
@@ -295,9 +295,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_socket_pair_",          (DL_FUNC) &_instep_socket_pair_,          0},
     {"_instep_spawn_",                (DL_FUNC) &_instep_spawn_,                4},
     {"_instep_spawn_wait_",           (DL_FUNC) &_instep_spawn_wait_,           1},
-    {"_instep_value_decode_",         (DL_FUNC) &_instep_value_decode_,         3},
-    {"_instep_value_decode_item_",    (DL_FUNC) &_instep_value_decode_item_,    4},
-    {"_instep_value_encode_",         (DL_FUNC) &_instep_value_encode_,         4},
+    {"_instep_value_decode_",         (DL_FUNC) &_instep_value_decode_,         4},
+    {"_instep_value_decode_item_",    (DL_FUNC) &_instep_value_decode_item_,    5},
+    {"_instep_value_encode_",         (DL_FUNC) &_instep_value_encode_,         5},
     {NULL, NULL, 0}
 };
 }

@@ -21,6 +21,12 @@ struct OpenPart {
   std::int64_t taken = 0;
 };
 
+// One step into a list.
+struct Step {
+  const std::vector<Name>* names;
+  std::size_t index;
+};
+
 class Decoder {
  public:
   Decoder(Span bytes, BlobReader& blobs, const DecodeOptions& options, int level)
@@ -62,7 +68,9 @@ class Decoder {
   ColumnHints hints(const Params& params, const OptionalIndex& levels, const std::vector<Attr>& attrs, bool is_own);
   void set_attributes(SEXP x, const std::vector<Attr>& attrs, bool is_own);
   SEXP strings(Index index);
-  cpp11::sexp list(const std::vector<Index>& values);
+  // The values of a list; `names`, if any, are for messages.
+  cpp11::sexp list(const std::vector<Index>& values, const std::vector<Name>* names = nullptr);
+  std::string path() const;
   cpp11::sexp dimnames(const std::vector<Index>& dimnames, const std::vector<Name>& names);
   cpp11::sexp handle(const OpaqueNode& opaque, Index index, const char* reason);
   std::string standalone(const OpaqueNode& opaque, Index index);
@@ -77,6 +85,8 @@ class Decoder {
   cpp11::sexp memo_;
   std::vector<bool> is_decoded_;
   std::vector<std::unique_ptr<OpenPart>> parts_;
+  // Where in the value the node is that is being decoded.
+  std::vector<Step> steps_;
 };
 
 cpp11::sexp names_vector(const std::vector<Name>& names) {
@@ -105,7 +115,20 @@ SEXP Decoder::node(Index index) {
 }
 
 cpp11::sexp Decoder::decode_node(Index index) {
-  return std::visit([&](const auto& kind) { return decode(kind, index); }, manifest_.nodes[index].kind);
+  const Node& node = manifest_.nodes[index];
+  cpp11::sexp out = std::visit([&](const auto& kind) { return decode(kind, index); }, node.kind);
+  if (node.registered_type == nullptr) return out;
+  const SEXP type = options_.types.of_name(*node.registered_type);
+  return type == R_NilValue ? out : from_portable(type, out, path());
+}
+
+std::string Decoder::path() const {
+  std::string out;
+  for (const Step& step : steps_) {
+    const Name name = step.names == nullptr ? Name() : (*step.names)[step.index];
+    out += name && !name->empty() ? "$" + *name : "[[" + std::to_string(step.index + 1) + "]]";
+  }
+  return out;
 }
 
 // ---- parts
@@ -242,9 +265,13 @@ cpp11::sexp Decoder::decode(const Boxed<ArrayNode>& array, Index index) {
 
 // ---- lists
 
-cpp11::sexp Decoder::list(const std::vector<Index>& values) {
+cpp11::sexp Decoder::list(const std::vector<Index>& values, const std::vector<Name>* names) {
   cpp11::sexp out = allocate(VECSXP, static_cast<std::int64_t>(values.size()));
-  for (std::size_t i = 0; i < values.size(); ++i) SET_VECTOR_ELT(out, i, node(values[i]));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    steps_.push_back({names, i});
+    SET_VECTOR_ELT(out, i, node(values[i]));
+    steps_.pop_back();
+  }
   return out;
 }
 
@@ -255,7 +282,7 @@ cpp11::sexp Decoder::decode(const SeqNode& seq, Index index) {
 }
 
 cpp11::sexp Decoder::decode(const RecordNode& record, Index index) {
-  cpp11::sexp out = list(record.values);
+  cpp11::sexp out = list(record.values, &record.names);
   set_attribute(out, "names", names_vector(record.names));
   set_attributes(out, manifest_.nodes[index].attrs, is_own(index));
   return out;
@@ -412,6 +439,8 @@ std::string character_at(const std::string& text, std::int64_t index) {
 
 Item Decoder::item(std::int64_t index) {
   const Kind& root = manifest_.nodes[0].kind;
+  const std::string* type = manifest_.nodes[0].registered_type.get();
+  if (type != nullptr && options_.types.of_name(*type) != R_NilValue) return {cpp11::sexp(node(0)), false};
   const auto child = [&](const std::vector<Index>& values) {
     require(index >= 0 && index < static_cast<std::int64_t>(values.size()), "The value has no such item.");
     return Item{cpp11::sexp(node(values[index]))};

@@ -12,6 +12,7 @@
 
 #include "values_arrow.h"
 #include "values_manifest.h"
+#include "values_types.h"
 
 namespace instep {
 
@@ -100,6 +101,7 @@ bool is_installed(const char* package);
 struct DecodeOptions {
   // Whether R objects are opened, which can run code.
   bool allow_opaque = true;
+  TypeRegistry types;
 };
 
 // Decodes a manifest.

@@ -69,7 +69,8 @@ bool is_sparse(SEXP x) {
 
 class Encoder {
  public:
-  Encoder(Encoded& out, const std::set<Position>& forced) : out_(out), context_(out.context), forced_(forced) {}
+  Encoder(Encoded& out, const TypeRegistry& types, const std::set<Position>& forced)
+      : out_(out), context_(out.context), types_(types), forced_(forced) {}
 
   Index value(SEXP x);
   // Ancestors that have to be opaque, found on the way.
@@ -105,6 +106,7 @@ class Encoder {
   Index sparse(SEXP x);
   Index opaque(SEXP x);
   Index handle(SEXP x);
+  Index registered(SEXP type, SEXP x);
   [[noreturn]] void refuse_handle(SEXP x);
 
   Name name(SEXP string) { return string == NA_STRING ? Name() : Name(utf8_text(context_, string)); }
@@ -115,6 +117,7 @@ class Encoder {
 
   Encoded& out_;
   EncodeContext& context_;
+  const TypeRegistry& types_;
   const std::set<Position>& forced_;
   std::map<SEXP, Position> owners_;
 };
@@ -318,6 +321,20 @@ Index Encoder::handle(SEXP x) {
   return index;
 }
 
+// The portable form of a value of a user's own type, under the name of the type.
+Index Encoder::registered(SEXP type, SEXP x) {
+  const SEXP form = context_.arena.keep(to_portable(type, x, context_.path.text()));
+  const auto refuse = [&](const char* problem) {
+    throw EncodeError("TYPE_FAILED", context_.path.text(),
+                      "is of the registered type '" + type_name(type) + "', whose to_portable() gives " + problem);
+  };
+  if (types_.of_value(form) != R_NilValue) refuse("a value of a registered type.");
+  const Index index = value(form);
+  if (std::holds_alternative<Boxed<OpaqueNode>>(nodes[index].kind)) refuse("what only one language can read.");
+  nodes[index].registered_type = std::make_unique<std::string>(type_name(type));
+  return index;
+}
+
 void Encoder::refuse_handle(SEXP x) {
   cpp11::sexp found = call_r("find_handle", x);
   throw EncodeError("OPAQUE_HANDLE", context_.path.text() + CHAR(STRING_ELT(found, 0)),
@@ -389,6 +406,7 @@ Index Encoder::value(SEXP x) {
                       "is the flow itself, and a flow can't be stored. Store chosen attributes of it instead.");
   }
   if (!forced_.empty() && forced_.count(context_.path.position()) != 0) return opaque(x);
+  if (const SEXP type = types_.of_value(x); type != R_NilValue) return registered(type, x);
   switch (TYPEOF(x)) {
     case NILSXP:
       return null();
@@ -408,11 +426,10 @@ Index Encoder::value(SEXP x) {
   }
 }
 
-std::unique_ptr<Encoded> encode_once(SEXP x, const std::string& name, const std::string& producer, bool inline_all,
-                                     std::set<Position>& forced) {
-  auto out = std::make_unique<Encoded>(name);
+std::unique_ptr<Encoded> encode_once(SEXP x, const EncodeOptions& options, std::set<Position>& forced) {
+  auto out = std::make_unique<Encoded>(options.name);
   out->context.arena.keep(x);
-  Encoder encoder(*out, forced);
+  Encoder encoder(*out, options.types, forced);
   encoder.value(x);
   if (!std::includes(forced.begin(), forced.end(), encoder.found.begin(), encoder.found.end())) {
     forced.insert(encoder.found.begin(), encoder.found.end());
@@ -421,8 +438,8 @@ std::unique_ptr<Encoded> encode_once(SEXP x, const std::string& name, const std:
   Manifest manifest;
   manifest.nodes = std::move(encoder.nodes);
   manifest.portable = out->portable;
-  manifest.producer = producer;
-  out->parts->finish(inline_all, manifest.parts, out->blobs);
+  manifest.producer = options.producer;
+  out->parts->finish(options.inline_all, manifest.parts, out->blobs);
   out->manifest = write_manifest(manifest);
   return out;
 }
@@ -468,17 +485,17 @@ std::vector<R_xlen_t> Path::position() const {
   return out;
 }
 
-std::unique_ptr<Encoded> encode(SEXP x, const std::string& name, const std::string& producer, bool inline_all) {
-  if (std::unique_ptr<Encoded> handle = encode_handle(x, name)) return handle;
+std::unique_ptr<Encoded> encode(SEXP x, const EncodeOptions& options) {
+  if (std::unique_ptr<Encoded> handle = encode_handle(x, options.name)) return handle;
   std::set<Position> forced;
   try {
     std::unique_ptr<Encoded> out;
-    while (out == nullptr) out = encode_once(x, name, producer, inline_all, forced);
+    while (out == nullptr) out = encode_once(x, options, forced);
     return out;
   } catch (const TooLarge&) {
     forced = {Position()};
-    std::unique_ptr<Encoded> out = encode_once(x, name, producer, inline_all, forced);
-    out->context.losses.push_back({"NOT_PORTABLE", "self$" + name,
+    std::unique_ptr<Encoded> out = encode_once(x, options, forced);
+    out->context.losses.push_back({"NOT_PORTABLE", "self$" + options.name,
                                    "has too many parts or levels for other languages, so that only R can read it"});
     return out;
   }

@@ -12,6 +12,7 @@
 
 #include "values_manifest.h"
 #include "values_parts.h"
+#include "values_types.h"
 
 namespace instep {
 
@@ -140,6 +141,15 @@ struct Encoded {
   std::vector<Blob> blobs;
 };
 
-std::unique_ptr<Encoded> encode(SEXP x, const std::string& name, const std::string& producer, bool inline_all);
+struct EncodeOptions {
+  // Name of the artifact.
+  std::string name;
+  // Who writes.
+  std::string producer;
+  // All bytes go into the manifest.
+  bool inline_all = false;
+  TypeRegistry types;
+};
+std::unique_ptr<Encoded> encode(SEXP x, const EncodeOptions& options);
 
 }  // namespace instep

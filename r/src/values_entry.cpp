@@ -22,18 +22,14 @@ struct PendingBlob {
   const instep::Rope& bytes() const { return owner->blobs[index].bytes; }
 };
 
-list error_list(const std::string& code, const std::string& path, const char* message) {
-  return list({"error"_nm = list({"code"_nm = code, "path"_nm = path, "message"_nm = message})});
-}
-
 template <typename Body>
 list guarded(Body&& body) {
   try {
     return body();
   } catch (const instep::EncodeError& error) {
-    return error_list(error.code, error.path, error.what());
+    return list({"error"_nm = list({"code"_nm = error.code, "path"_nm = error.path, "message"_nm = error.what()})});
   } catch (const instep::DecodeError& error) {
-    return error_list(error.code, "", error.what());
+    return list({"error"_nm = list({"code"_nm = error.code, "message"_nm = error.what()})});
   }
 }
 
@@ -67,9 +63,10 @@ const PendingBlob& pending(const cpp11::sexp& pointer) { return *cpp11::external
 }  // namespace
 
 [[cpp11::register]] cpp11::writable::list value_encode_(SEXP x, std::string name, std::string producer,
-                                                        bool inline_all) {
+                                                        bool inline_all, SEXP types) {
   return guarded([&] {
-    const std::shared_ptr<instep::Encoded> encoded = instep::encode(x, name, producer, inline_all);
+    const std::shared_ptr<instep::Encoded> encoded =
+        instep::encode(x, {name, producer, inline_all, instep::TypeRegistry(types)});
     list blobs, losses;
     for (std::size_t i = 0; i < encoded->blobs.size(); ++i) blobs.push_back(blob_list(encoded, i));
     for (const instep::Loss& loss : encoded->context.losses) {
@@ -82,17 +79,20 @@ const PendingBlob& pending(const cpp11::sexp& pointer) { return *cpp11::external
   });
 }
 
-[[cpp11::register]] cpp11::writable::list value_decode_(cpp11::raws manifest, SEXP fetch, bool allow_opaque) {
+[[cpp11::register]] cpp11::writable::list value_decode_(cpp11::raws manifest, SEXP fetch, bool allow_opaque,
+                                                        SEXP types) {
   return guarded([&] {
-    return list({"value"_nm = instep::decode(span_of(manifest), fetch, {allow_opaque})});
+    const instep::DecodeOptions options{allow_opaque, instep::TypeRegistry(types)};
+    return list({"value"_nm = instep::decode(span_of(manifest), fetch, options)});
   });
 }
 
 [[cpp11::register]] cpp11::writable::list value_decode_item_(cpp11::raws manifest, double index, SEXP fetch,
-                                                             bool allow_opaque) {
+                                                             bool allow_opaque, SEXP types) {
   return guarded([&] {
+    const instep::DecodeOptions options{allow_opaque, instep::TypeRegistry(types)};
     const instep::Item item =
-        instep::decode_item(span_of(manifest), static_cast<std::int64_t>(index), fetch, {allow_opaque});
+        instep::decode_item(span_of(manifest), static_cast<std::int64_t>(index), fetch, options);
     return list({"value"_nm = item.value, "is_element"_nm = item.is_element});
   });
 }

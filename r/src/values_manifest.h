@@ -123,6 +123,8 @@ using Kind = std::variant<NullNode, Boxed<VectorNode>, Boxed<ArrayNode>, Boxed<T
 
 struct Node {
   Kind kind;
+  // Name of the users' own type whose portable form this is; a null pointer for all others.
+  Boxed<std::string> registered_type;
   std::string origin;
   std::vector<Attr> attrs;
 };

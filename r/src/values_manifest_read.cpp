@@ -365,6 +365,7 @@ Node read_node(Reader& in) {
   int kinds = 0;
   in.message([&](int field) {
     if (read_kind(in, field, out.kind)) return ++kinds, true;
+    if (field == 13) return out.registered_type = std::make_unique<std::string>(in.text()), true;
     if (field == 14) return out.origin = in.text(), true;
     if (field == 15) return out.attrs.push_back(read_attr(in)), true;
     return false;

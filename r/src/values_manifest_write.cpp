@@ -179,6 +179,7 @@ struct KindWriter {
 Writer write_node(const Node& node) {
   Writer out;
   std::visit(KindWriter{out}, node.kind);
+  if (node.registered_type != nullptr) out.text(13, *node.registered_type);
   out.text(14, node.origin);
   write_attrs(out, 15, node.attrs);
   return out;

@@ -25,6 +25,10 @@ time_of_day <- function(x) {
 
 handle_of <- function(class) structure(list(class = class), class = "expected_handle")
 
+# The same record as the dataclass `Point` in exchange.py.
+point <- function(x, label) structure(list(x = x, label = label), class = "point")
+instep::register_type("exchange.point", class = "point")
+
 cell_array <- function(dim) aperm(array(as.double(seq_len(prod(dim)) - 1), rev(dim)))
 
 frame_types <- data.frame(
@@ -90,6 +94,9 @@ cases <- list(
   frame_doubled_labels = case(data.frame(a = 1:2, a = c("x", "y"), check.names = FALSE)),
   tibble = case(tibble::tibble(x = c(1.5, 2.5), y = c("a", "b"))),
   data_table = case(data.table::data.table(x = c(1.5, 2.5), y = c("a", "b"))),
+  registered = case(point(1.5, "gr\u00fc\u00dfe")),
+  registered_deep = case(list(points = list(point(1.5, "a"), list(point(2.5, NULL))), n = 1L)),
+  registered_here = case(list(1.5, "a")),
   opaque = case(function(x) x + 1, python = handle_of("Fraction")),
   foreign_in_list = case(list(f = function(x) x + 1, n = 1L), python = list(f = handle_of("Fraction"), n = 1L))
 )

@@ -35,6 +35,7 @@ from instep.values import (
     ObjectStore,
     decode,
     encode,
+    register_type,
 )
 
 MISSING = object()
@@ -53,6 +54,25 @@ class Case:
     """Makes the value that Python reads when R stored it. `None`: the same value."""
     after_r: Any = None
     """Makes the value that Python reads when R passed its own on. `None`: the same as R would store."""
+
+
+@register_type("exchange.point")
+@dataclass(frozen=True)
+class Point:
+    """The same record as the S3 class `point` in `exchange.R`."""
+
+    x: float
+    label: str | None
+
+
+@dataclass
+class Angle:
+    """What only Python has registered: R reads the number."""
+
+    degrees: float
+
+
+register_type("exchange.angle", Angle, to_portable=lambda angle: angle.degrees, from_portable=Angle)
 
 
 def foreign(value: object) -> bool:
@@ -167,6 +187,9 @@ CASES = [
     Case("tibble", family("tibble")),
     Case("data_table", family("data.table")),
     Case("opaque", lambda: Fraction(1, 2), foreign, lambda: Fraction(1, 2)),
+    Case("registered", lambda: Point(1.5, "gr\u00fc\u00dfe")),
+    Case("registered_deep", lambda: {"points": [Point(1.5, "a"), [Point(2.5, None)]], "n": 1}),
+    Case("registered_here", lambda: [Angle(1.5), "a"], lambda: [1.5, "a"]),
     Case(
         "foreign_in_list",
         lambda: {"f": Fraction(1, 2), "n": 1},

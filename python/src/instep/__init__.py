@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from instep._parameter import JSONType, Parameter
     from instep._reference import py_function, r_function
     from instep.errors import InstepError
-    from instep.values import NA, ForeignObject, NamedList, NamedVector, NDArray
+    from instep.values import NA, ForeignObject, NamedList, NamedVector, NDArray, register_type
 
 __all__ = [
     "NA",
@@ -39,6 +39,7 @@ __all__ = [
     "errors",
     "py_function",
     "r_function",
+    "register_type",
     "step",
 ]
 
@@ -62,6 +63,7 @@ _MODULES = {
     "current": "instep._current",
     "py_function": "instep._reference",
     "r_function": "instep._reference",
+    "register_type": "instep.values",
     "step": "instep._flow",
 }
 

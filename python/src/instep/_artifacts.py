@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from instep import values as codec
 from instep._blobs import Blobs
+from instep._reading import reading
 from instep._task import Input, InputKind, Output
 from instep._unchanged import Footprint, footprint_of
-from instep.errors import BlobCorruptError, BlobMissingError, InstepError, ValueDecodeError
+from instep.errors import InstepError
 
 INLINE_BYTES = 64 * 1024
 """Manifests up to this size travel with the report; larger ones are stored as blobs."""
@@ -165,12 +166,8 @@ class Artifacts:
     def _decode(self, stored: Input, read: Callable[[bytes], object]) -> object:
         started = time.perf_counter()
         try:
-            return read(self._manifest(stored))
-        except (BlobCorruptError, BlobMissingError, ValueDecodeError) as err:
-            facts = {key: fact for key, fact in vars(err).items() if key != "message"} | {
-                "artifact": stored.name
-            }
-            raise type(err)(f"Can't read the artifact {stored.name!r}. {err.message}", **facts) from err
+            with reading(stored.name):
+                return read(self._manifest(stored))
         finally:
             self.decode_seconds += time.perf_counter() - started
 

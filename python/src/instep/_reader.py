@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from instep_proto.v1 import control_service_pb2, digest_pb2, store_service_pb2
 
+from instep._reading import reading
 from instep.errors import BlobMissingError
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class ArtifactReader:
         """
         from instep.values import decode
 
-        return decode(artifact.manifest, self._fetch(artifact.object_root))
+        with reading(artifact.artifact.name):
+            return decode(artifact.manifest, self._fetch(artifact.object_root))
 
     def item(self, artifact: control_service_pb2.GetArtifactResponse, index: int) -> object:
         """Decodes one item of an artifact, as a foreach gives it to a task.
@@ -73,7 +75,8 @@ class ArtifactReader:
         """
         from instep.values import decode_item
 
-        return decode_item(artifact.manifest, index, self._fetch(artifact.object_root))
+        with reading(artifact.artifact.name):
+            return decode_item(artifact.manifest, index, self._fetch(artifact.object_root))
 
     def _fetch(self, object_root: str) -> Callable[[str, int], memoryview | bytes]:
         return _objects(object_root).open if object_root else self._read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import warnings
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 import scipy.sparse as sp
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from instep.values import NamedVector, NDArray, ValueDecodeError, decode, encode
+from instep.values import NamedVector, NDArray, ValueDecodeError, decode, encode, register_type
 from instep_proto.v1 import value_pb2 as pb
 
 NUMBERS = [-(2**31), -1, 0, 1, 2, 5, 100, 2**31 - 1]
@@ -82,8 +83,17 @@ WORDS = [
         "2000000000D",
         '["a"]',
     ),
-    *("pandas.index", "pandas.name", "pandas.column_names", "int", "b3:00"),
+    *("pandas.index", "pandas.name", "pandas.column_names", "int", "b3:00", "fuzz.pair"),
 ]
+
+
+@register_type("fuzz.pair")
+@dataclass(frozen=True)
+class Pair:
+    """A type of the user's."""
+
+    a: object
+    b: object
 
 
 def values() -> list[Any]:
@@ -107,6 +117,7 @@ def values() -> list[Any]:
         ),
         pa.table({"d": pa.array(["a"]).dictionary_encode(), "t": pa.array([1], pa.timestamp("ms", "UTC"))}),
         sp.csr_array(np.eye(3)),
+        [Pair(1, "x"), {Pair(2, "y")}, {Pair(3, Pair(4, None)): 1}],
     ]
 
 

@@ -34,3 +34,10 @@ python_manifest <- function(name) {
 }
 
 python_value <- function(name) decode_value(python_manifest(name))
+
+# Forgets after the test what it has registered.
+local_types <- function(env = parent.frame()) {
+  before <- the$types
+  the$types <- list()
+  withr::defer(the$types <- before, envir = env)
+}

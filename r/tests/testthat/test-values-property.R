@@ -66,3 +66,26 @@ test_that("any value comes back the same, and is portable", {
     expect_identical(encode_value(y, "x")$digest, encoded$digest)
   }
 })
+
+# Makes objects of a registered class of some of the lists.
+with_records <- function(x) {
+  if (!is.list(x) || is.object(x)) return(x)
+  x[] <- lapply(x, with_records)
+  if (stats::runif(1) < 0.5) structure(x, class = "record") else x
+}
+
+test_that("objects of registered classes come back the same from anywhere in a value, and are portable", {
+  local_types()
+  register_type("my.record", "record")
+  register_type("my.special", "special", \(x) list(unclass(x)), \(form) structure(form[[1]], class = "special"))
+  root <- local_objects()
+  for (seed in 1:150) {
+    x <- withr::with_seed(seed, with_records(random_list(5)))
+    encoded <- encode_value(x, "x")
+    for (blob in encoded$blobs) object_put(root, blob)
+    y <- decode_value(encoded$manifest, fetch_from(root))
+    expect_true(identical(y, x, num.eq = FALSE), label = paste("value of seed", seed, "comes back the same"))
+    expect_true(encoded$portable, label = paste("value of seed", seed, "is portable"))
+    expect_identical(encode_value(y, "x")$digest, encoded$digest)
+  }
+})

@@ -20,6 +20,7 @@ from instep.values._loss import Loss, LossWarning
 from instep.values._missing import NA, NA_FLOAT, NAType
 from instep.values._named import NamedList, NamedVector
 from instep.values._objects import ObjectStore
+from instep.values._register import register_type
 from instep.values._user_code import register_user_module
 from instep.values._writer import Encoded
 
@@ -49,6 +50,7 @@ __all__ = [
     "describe",
     "encode",
     "item_count",
+    "register_type",
     "register_user_module",
 ]
 

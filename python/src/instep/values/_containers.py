@@ -178,11 +178,16 @@ def container_of(reader: Reader, family: str) -> Callable[[Iterable[object]], Co
 
 
 def collect(reader: Reader, family: str, elements: Sequence[object]) -> Collection[object]:
-    """Makes a container of decoded elements."""
+    """Makes a container of decoded elements.
+
+    Elements of registered types that are not known here may be dicts, which no set can hold: it is a list then.
+    """
     container = container_of(reader, family)
     try:
         result = container(elements)
     except TypeError:
+        if reader.has_plain_form:
+            return list(elements)
         reader.refuse(f"a {family} holds something that cannot be in one")
     if len(result) != len(elements):
         reader.refuse(f"a {family} holds an element twice")
@@ -206,7 +211,10 @@ def decode_record(reader: Reader, node: pb.Node, index: int) -> object:
 
 
 def decode_pairs(reader: Reader, node: pb.Node, index: int) -> object:
-    """Reads a dict whose keys are not all text."""
+    """Reads a dict whose keys are not all text.
+
+    Keys of registered types that are not known here may be dicts themselves: it is a list of pairs then.
+    """
     pairs = node.pairs
     if len(pairs.keys) != len(pairs.values):
         reader.refuse("pairs have not as many keys as values")
@@ -215,6 +223,8 @@ def decode_pairs(reader: Reader, node: pb.Node, index: int) -> object:
     try:
         result = dict(zip(keys, values, strict=True))
     except TypeError as error:
+        if reader.has_plain_form:
+            return list(zip(keys, values, strict=True))
         reader.refuse(f"a dict has a key that Python cannot look up ({error})")
     if len(result) != len(keys):
         reader.refuse("a dict has a key twice")

@@ -9,6 +9,7 @@ from instep_proto.v1 import value_pb2 as pb
 from instep.errors import ForeachError, ValueDecodeError
 from instep.values._containers import decode_pairs, decode_record, decode_seq
 from instep.values._reader import MALFORMED, Decoder, Fetch, Reader, parse
+from instep.values._types import by_name
 from instep.values._vectors import decode_vector
 
 
@@ -129,6 +130,8 @@ def _item(reader: Reader, index: int) -> object:
     kind = node.WhichOneof("kind")
     if kind == "shared":
         return _item(_open(reader.fetched_manifest(node.shared), reader.fetch, reader.allow_opaque), index)
+    if node.registered_type in by_name:
+        return _indexed(reader.value(0, -1), index)
     if kind in {"seq", "record"}:
         children = node.seq.values if kind == "seq" else node.record.values
         _check(index, len(children))

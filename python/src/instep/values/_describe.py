@@ -57,6 +57,8 @@ def describe_manifest(manifest: pb.Manifest) -> tuple[str, str]:
     kind = node.WhichOneof("kind") or ""
     describer = _KINDS.get(kind)
     name, summary = describer(manifest, node) if describer else (kind or "unknown", kind or "unknown")
+    if node.registered_type:
+        name, summary = node.registered_type, f"{node.registered_type} ({summary})"
     return name, summary if len(summary) <= _SUMMARY else summary[: _SUMMARY - 1] + "…"
 
 

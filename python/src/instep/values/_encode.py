@@ -17,6 +17,7 @@ from instep.values._foreign import ForeignObject
 from instep.values._loss import warn
 from instep.values._missing import NAType
 from instep.values._named import NamedList, NamedVector
+from instep.values._types import by_kind, encode_registered
 from instep.values._writer import Encoded, NotPortableError, Writer
 
 Encoder = Callable[[Writer, Any], int]
@@ -56,14 +57,19 @@ _LIBRARIES: Final = {
 """By the package that defines a type, the module that writes its values. Imported when there is a value."""
 
 
-def _encoder_of(kind: type) -> Encoder:
-    """Finds who writes values of a type: its own module, or else the pickler."""
+def is_known(kind: type) -> bool:
+    """Says whether values of a type are written by a module of this package."""
     module = _LIBRARIES.get(kind.__module__.partition(".")[0])
-    if module is not None:
+    if module is not None and kind not in _ENCODERS:
         _ENCODERS.update(import_module(module).ENCODERS)
-    if kind not in _ENCODERS:
-        _ENCODERS[kind] = Writer.opaque
-    return _ENCODERS[kind]
+    return kind in _ENCODERS
+
+
+def _encoder_of(kind: type) -> Encoder:
+    """Finds who writes values of a type: a module of this package, the type's own functions, or the pickler."""
+    if is_known(kind):
+        return _ENCODERS[kind]
+    return encode_registered if kind in by_kind else Writer.opaque
 
 
 def encode_value(writer: Writer, value: object) -> int:
@@ -76,7 +82,7 @@ def _encode_named_vector(writer: Writer, value: NamedVector) -> int:
     """Adds a vector with names."""
     index = encode_value(writer, value.values)
     node = writer.manifest.nodes[index]
-    if node.WhichOneof("kind") != "vector" or node.vector.shape == 1:
+    if node.WhichOneof("kind") != "vector" or node.vector.shape == 1 or node.registered_type:
         writer.refuse(
             "NAMED_VECTOR", f"is a NamedVector of {type(value.values).__name__}, which is no vector."
         )

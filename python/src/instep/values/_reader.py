@@ -27,6 +27,7 @@ from instep.values import _column
 from instep.values._digest import hash_of
 from instep.values._logical import fits
 from instep.values._stream import Bytes, Column, Stream, StreamError, empty, read
+from instep.values._types import restore
 from instep.values._writer import FORMAT, MAX_DEPTH, MAX_NODES, OWN_BLOB_BYTES
 
 Fetch = Callable[[str, int], Bytes]
@@ -82,6 +83,8 @@ class Reader:
     """Whether opaque values of Python may be opened, which can run code."""
     depth: int = 0
     """Number of levels above the root, when the manifest is part of another one."""
+    has_plain_form: bool = False
+    """Whether something was read in its portable form because its type is not registered here."""
     _path: list[object] = field(default_factory=list)
     _values: dict[int, object] = field(default_factory=dict)
     _parts: dict[int, memoryview] = field(default_factory=dict)
@@ -131,7 +134,10 @@ class Reader:
         if decoder is None:
             self.refuse(f"node {index} is of no kind that this version of Instep knows")
         self.depth += 1
-        value = self._values[index] = decoder(self, node, index)
+        value = decoder(self, node, index)
+        if node.registered_type:
+            value = restore(self, node.registered_type, value)
+        self._values[index] = value
         self.depth -= 1
         return value
 

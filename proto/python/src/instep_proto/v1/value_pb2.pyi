@@ -58,7 +58,7 @@ class Part(_message.Message):
     def __init__(self, inline: _Optional[bytes] = ..., blob: _Optional[_Union[_digest_pb2.Digest, _Mapping]] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("null", "vector", "array", "table", "seq", "record", "pairs", "sparse", "opaque", "shared", "origin", "attrs")
+    __slots__ = ("null", "vector", "array", "table", "seq", "record", "pairs", "sparse", "opaque", "shared", "registered_type", "origin", "attrs")
     NULL_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     ARRAY_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +69,7 @@ class Node(_message.Message):
     SPARSE_FIELD_NUMBER: _ClassVar[int]
     OPAQUE_FIELD_NUMBER: _ClassVar[int]
     SHARED_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_TYPE_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     ATTRS_FIELD_NUMBER: _ClassVar[int]
     null: Null
@@ -81,9 +82,10 @@ class Node(_message.Message):
     sparse: Sparse
     opaque: Opaque
     shared: _digest_pb2.Digest
+    registered_type: str
     origin: str
     attrs: _containers.RepeatedCompositeFieldContainer[Attr]
-    def __init__(self, null: _Optional[_Union[Null, _Mapping]] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., table: _Optional[_Union[Table, _Mapping]] = ..., seq: _Optional[_Union[Seq, _Mapping]] = ..., record: _Optional[_Union[Record, _Mapping]] = ..., pairs: _Optional[_Union[Pairs, _Mapping]] = ..., sparse: _Optional[_Union[Sparse, _Mapping]] = ..., opaque: _Optional[_Union[Opaque, _Mapping]] = ..., shared: _Optional[_Union[_digest_pb2.Digest, _Mapping]] = ..., origin: _Optional[str] = ..., attrs: _Optional[_Iterable[_Union[Attr, _Mapping]]] = ...) -> None: ...
+    def __init__(self, null: _Optional[_Union[Null, _Mapping]] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., table: _Optional[_Union[Table, _Mapping]] = ..., seq: _Optional[_Union[Seq, _Mapping]] = ..., record: _Optional[_Union[Record, _Mapping]] = ..., pairs: _Optional[_Union[Pairs, _Mapping]] = ..., sparse: _Optional[_Union[Sparse, _Mapping]] = ..., opaque: _Optional[_Union[Opaque, _Mapping]] = ..., shared: _Optional[_Union[_digest_pb2.Digest, _Mapping]] = ..., registered_type: _Optional[str] = ..., origin: _Optional[str] = ..., attrs: _Optional[_Iterable[_Union[Attr, _Mapping]]] = ...) -> None: ...
 
 class Null(_message.Message):
     __slots__ = ()
