@@ -194,6 +194,10 @@ def same(a: Any, b: Any) -> bool:
         return bool(a.equals(b) and list(a.categories) == list(b.categories) and a.ordered == b.ordered)
     if isinstance(a, float):
         return np.float64(a).tobytes() == np.float64(b).tobytes()
+    if isinstance(a, complex):
+        return np.complex128(a).tobytes() == np.complex128(b).tobytes()
+    if isinstance(a, dt.datetime):
+        return bool(a == b and a.utcoffset() == b.utcoffset())
     if isinstance(a, dict):
         return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple):
