@@ -1,15 +1,8 @@
-# R's side of the property tests: answers requests on standard input, one after the other, until it ends.
+# R's side of the property tests. Requests (see service.R):
 #
 #   E manifest   decodes, encodes again, and gives the manifest
 #   M bytes      makes a value out of random bytes and gives its manifest
 #   R manifest   decodes what became of the last value made; gives nothing, or how it differs from what it should be
-#
-# A request is one byte for its kind, four for the length (little-endian), and the body. An answer is `0` or, with an
-# error's message, `1`, and then length and body. All bytes of a value are in its manifest.
-
-encode_inline <- function(x) instep:::encode_value(x, on_loss = "ignore", inline = TRUE)$manifest
-
-decode_inline <- function(manifest) instep:::decode_value(manifest)
 
 # ---- making values
 #
@@ -202,7 +195,7 @@ difference <- function(manifest) {
 
 make_manifest <- function(bytes) {
   choices$value <- make_from(bytes)
-  manifest <- encode_inline(choices$value)
+  manifest <- encode_inline(choices$value)$manifest
   if (!identical(decode_inline(manifest), choices$value, num.eq = FALSE)) {
     stop("R does not read what it stored: ", describe(choices$value))
   }
@@ -211,29 +204,11 @@ make_manifest <- function(bytes) {
 
 answer <- function(kind, body) {
   switch(kind,
-    E = encode_inline(decode_inline(body)),
+    E = encode_inline(decode_inline(body))$manifest,
     M = make_manifest(body),
     R = charToRaw(enc2utf8(difference(body)))
   )
 }
 
-serve <- function(input, output) {
-  while (length(kind <- readBin(input, "raw", 1)) == 1) {
-    body <- readBin(input, "raw", readBin(input, "integer", 1, endian = "little"))
-    failed <- FALSE
-    result <- tryCatch(answer(rawToChar(kind), body), error = \(cnd) {
-      failed <<- TRUE
-      charToRaw(enc2utf8(conditionMessage(cnd)))
-    })
-    writeBin(charToRaw(if (failed) "1" else "0"), output)
-    writeBin(length(result), output, endian = "little")
-    writeBin(result, output)
-    flush(output)
-  }
-}
-
-input <- file("stdin", "rb")
-output <- file("/dev/stdout", "wb", raw = TRUE)
-serve(input, output)
-close(output)
-close(input)
+here <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))
+source(file.path(here, "service.R"))

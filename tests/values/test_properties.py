@@ -5,19 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
-import struct
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from instep.values import NA_FLOAT, NAType, decode, encode
+from instep.values import NA_FLOAT, NAType
 from values.exchange import same
+from values.peer import R, read, stored
 from values.rules import after_r
 
 pytestmark = pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
@@ -37,60 +34,11 @@ thorough = settings(
 )
 
 
-class R:
-    """A process of R that answers requests: see properties.R."""
-
-    def __init__(self) -> None:
-        script = str(Path(__file__).parent / "properties.R")
-        self._process = subprocess.Popen(
-            ["Rscript", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
-
-    def ask(self, kind: bytes, body: bytes) -> bytes:
-        requests, answers = self._process.stdin, self._process.stdout
-        assert requests is not None
-        assert answers is not None
-        requests.write(kind + struct.pack("<i", len(body)) + body)
-        failed, length = struct.unpack("<ci", _read(answers, 5))
-        answer = _read(answers, length)
-        assert failed == b"0", answer.decode()
-        return answer
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
-
-
-def _read(pipe: IO[bytes], size: int) -> bytes:
-    parts = []
-    while size > 0:
-        part = pipe.read(size)
-        assert part, "R has ended"
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
 @pytest.fixture(scope="module")
 def r() -> Iterator[R]:
-    process = R()
+    process = R("properties.R")
     yield process
     process.close()
-
-
-def _no_blobs(hash: str, size: int) -> bytes:
-    raise AssertionError("all bytes are in the manifest")
-
-
-def stored(value: object) -> bytes:
-    return encode(value, on_loss="ignore", inline=True).manifest
-
-
-def read(manifest: bytes) -> object:
-    return decode(manifest, _no_blobs)
 
 
 # Values of Python.
