@@ -86,8 +86,10 @@ make_from <- function(bytes) {
 
 # ---- what comes back from Python, where that is not the same
 
-# The type of an element of a list that Python stores as a vector, or NA.
+# What Python takes for a scalar: its type, or NA.
 scalar_kind <- function(x) {
+  if (inherits(x, "special")) x <- keep(x, unclass(x))
+  if (inherits(x, "integer64") && is.null(names(x))) return(if (length(x) == 1 && !is.na(x)) "integer" else NA_character_)
   is_scalar <- is.atomic(x) && length(x) == 1 && is.null(attributes(x)) && !(is.complex(x) || is.raw(x)) &&
     (is.double(x) || !is.na(x))
   if (is_scalar) typeof(x) else NA_character_
@@ -100,7 +102,9 @@ simplify <- function(x) {
   if (length(kinds) != 1 || is.na(kinds)) return(x)
   is_gap <- vapply(x, is.null, NA)
   if (any(is_gap) && kinds == "double" && any(vapply(present, \(y) is.na(y) && !is.nan(y), NA))) return(x)
-  unlist(lapply(x, \(y) if (is.null(y)) NA else y))
+  is_long <- any(vapply(present, inherits, NA, "integer64"))
+  elements <- lapply(x, \(y) if (is.null(y)) NA else if (is_long) bit64::as.integer64(y) else as.vector(y))
+  if (is_long) do.call(c, lapply(elements, bit64::as.integer64)) else unlist(elements)
 }
 
 declared_list <- function(x) {
