@@ -134,6 +134,7 @@ CASES = [
     Case("strings_one", lambda: ["a"], after_r=lambda: "a"),
     Case("empty_list", lambda: []),
     Case("empty_doubles", lambda: np.zeros(0)),
+    Case("packed_doubles", lambda: np.arange(1025.0)),
     Case("big_doubles", lambda: np.arange(200000.0)),
     Case("list_mixed", lambda: [1, "a", None, [True, 2.5]]),
     Case("record", lambda: {"a": 1, "b": "x", "c": None}),
