@@ -1,6 +1,8 @@
 #!/bin/sh
-# Writes r/NAMESPACE and r/man from the roxygen comments of the installed package's sources.
+# Writes docs/values.md from what becomes of values, and r/NAMESPACE and r/man from the roxygen comments of the installed
+# package's sources.
 set -eu
 cd "$(dirname "$0")/.."
 Rscript -e 'if (!requireNamespace("roxygen2", quietly = TRUE)) stop("Writing docs needs the R package roxygen2 (Debian: r-cran-roxygen2).", call. = FALSE)' \
         -e 'roxygen2::roxygenise("r", load_code = "installed")'
+(cd tests && ../.venv/bin/python -m values.table)

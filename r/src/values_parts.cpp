@@ -83,10 +83,11 @@ class Packer {
 
 PartsWriter::Place PartsWriter::rows(const Column& column) {
   if (column.rows > kPooledRows) return {stream({column}, column.rows), 0};
-  auto found = pools_.find(column.field.type);
+  const PoolKey key(column.field.type, column.field.timezone);
+  auto found = pools_.find(key);
   if (found == pools_.end()) {
     const auto index = static_cast<Index>(slots_.size());
-    found = pools_.emplace(column.field.type, std::make_pair(index, Pool{column, {}})).first;
+    found = pools_.emplace(key, std::make_pair(index, Pool{column, {}})).first;
     found->second.second.column.rows = 0;
     slots_.emplace_back().pool = &found->second.second;
   }

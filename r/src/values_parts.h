@@ -40,6 +40,8 @@ class PartsWriter {
   void finish(bool inline_all, std::vector<Part>& parts, std::vector<Blob>& blobs);
 
  private:
+  // An Arrow type and, of timestamps, whether there is a zone: what all rows of a part have in common.
+  using PoolKey = std::pair<ArrowType, std::string>;
   // Rows of one Arrow type, appended as they come.
   struct Pool {
     Column column;
@@ -53,7 +55,7 @@ class PartsWriter {
   };
 
   std::vector<Slot> slots_;
-  std::map<ArrowType, std::pair<Index, Pool>> pools_;
+  std::map<PoolKey, std::pair<Index, Pool>> pools_;
   std::deque<Part> copies_;
 };
 

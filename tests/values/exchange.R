@@ -64,6 +64,7 @@ cases <- list(
   strings_one = case(I("a"), python = "a", echoed = "a"),
   empty_list = case(list()),
   empty_doubles = case(numeric()),
+  packed_doubles = case(as.double(0:1024)),
   big_doubles = case(as.double(0:199999)),
   list_mixed = case(list(1L, "a", NULL, list(TRUE, 2.5))),
   record = case(list(a = 1L, b = "x", c = NULL)),

@@ -154,6 +154,7 @@ CASES = [
     Case("strings_one", lambda: ["a"], after_r=lambda: "a"),
     Case("empty_list", lambda: []),
     Case("empty_doubles", lambda: np.zeros(0)),
+    Case("packed_doubles", lambda: np.arange(1025.0)),
     Case("big_doubles", lambda: np.arange(200000.0)),
     Case("list_mixed", lambda: [1, "a", None, [True, 2.5]]),
     Case("record", lambda: {"a": 1, "b": "x", "c": None}),
@@ -217,6 +218,10 @@ def same(a: Any, b: Any) -> bool:
         return bool(a.equals(b) and list(a.categories) == list(b.categories) and a.ordered == b.ordered)
     if isinstance(a, float):
         return np.float64(a).tobytes() == np.float64(b).tobytes()
+    if isinstance(a, complex):
+        return np.complex128(a).tobytes() == np.complex128(b).tobytes()
+    if isinstance(a, dt.datetime):
+        return bool(a == b and a.utcoffset() == b.utcoffset())
     if isinstance(a, dict):
         return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,23 @@ def test_named_vector_with_a_name_twice_makes_no_dict() -> None:
         NamedVector([1, 2], ["a", "a"]).to_dict()
 
 
-@pytest.mark.parametrize("values", [np.array([1.0, np.nan]), ["x", None], np.array([True, False])])
+@pytest.mark.parametrize(
+    "values", [np.array([1.0, np.nan]), ["x", None], [None, None], np.array([True, False])]
+)
 def test_named_vector_comes_back(round_trip: Any, values: Any) -> None:
     vector = NamedVector(values, ["a", None])
     assert round_trip(vector) == vector
 
 
+def test_named_vector_of_no_text_comes_back(round_trip: Any) -> None:
+    assert round_trip(NamedVector([], [])) == NamedVector([], [])
+
+
+def test_named_vector_of_other_elements_comes_back_as_a_named_list(round_trip: Any) -> None:
+    times = [dt.time(12, 30), None]
+    assert round_trip(NamedVector(times, ["a", "a"])) == NamedList(times, ["a", "a"])
+
+
 def test_named_vector_of_something_else_is_refused() -> None:
     with pytest.raises(ValueEncodeError, match="no vector"):
-        encode(NamedVector([{}, 1], ["a", "b"]))
+        encode(NamedVector(np.zeros((2, 2)), ["a", "b"]))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from instep.values import NDArray
+from instep.values._ndarray import MaskedNDArray
 
 
 def test_dimnames_come_back(round_trip: Any) -> None:
@@ -15,6 +16,22 @@ def test_dimnames_come_back(round_trip: Any) -> None:
     assert type(found) is NDArray
     assert (found.dimnames, found.dimnames_names) == ((["r1", None], None), ["rows", None])
     np.testing.assert_array_equal(found, array)
+
+
+def test_missing_whole_numbers_stay_missing_beside_dimnames(round_trip: Any) -> None:
+    masked = np.ma.MaskedArray(np.array([[1, 0]], "int32"), mask=[[False, True]])
+    array = MaskedNDArray.of(masked, (["a"], ["b", "c"]), ["x", "y"])
+    found = round_trip(array)
+    assert (type(found), found.dtype) == (MaskedNDArray, np.dtype("int32"))
+    assert found.mask.tolist() == [[False, True]]
+    assert (found.dimnames, found.dimnames_names) == ((["a"], ["b", "c"]), ["x", "y"])
+    assert found[:, 1:].dimnames is None
+
+
+def test_array_of_one_dimension_with_a_missing_number_comes_back(round_trip: Any) -> None:
+    array = MaskedNDArray.of(np.ma.MaskedArray([True, False], mask=[True, False]), None, None)
+    found = round_trip(array)
+    assert (type(found), found.mask.tolist(), found.dimnames) == (MaskedNDArray, [True, False], None)
 
 
 def test_array_of_one_dimension_stays_one(round_trip: Any) -> None:

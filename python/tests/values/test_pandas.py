@@ -254,6 +254,16 @@ def test_missing_scalars_come_back(round_trip: Any) -> None:
     assert round_trip([pd.NA, pd.NaT])[1] is pd.NaT
 
 
+@pytest.mark.parametrize(
+    "values", [[1, 2], [1.5, None], pd.to_datetime(["2024-01-01"])], ids=["int", "float", "time"]
+)
+def test_categorical_alone_keeps_the_type_of_its_categories(round_trip: Any, values: Any) -> None:
+    value = pd.Categorical(values, ordered=True)
+    found = round_trip(value)
+    assert found.dtype == value.dtype
+    assert found.equals(value)
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 def test_categorical_comes_back_equal(round_trip: Any, ordered: bool) -> None:
     value = pd.Categorical(["a", None, "c"], categories=["c", "b", "a"], ordered=ordered)

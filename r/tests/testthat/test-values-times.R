@@ -19,6 +19,12 @@ test_that("dates out of range are an error", {
   expect_equal(error$path, "self$value[2]")
 })
 
+test_that("naive times and instants can stand side by side", {
+  instant <- structure(0, class = c("POSIXct", "POSIXt"), tzone = "UTC")
+  expect_kept(list(instant, structure(instant, instep_naive = TRUE)))
+  expect_kept(list(structure(instant, instep_naive = TRUE), instant))
+})
+
 test_that("instants keep their zone, however it is written", {
   expect_kept(as.POSIXct("2024-02-29 12:30:15.25", tz = "Europe/Berlin"))
   expect_kept(as.POSIXct(c("2024-07-01", NA), tz = "UTC"))

@@ -11,7 +11,7 @@ from instep_proto.v1 import value_pb2 as pb
 from instep.errors import ValueEncodeError
 from instep.values._column import UTF8
 from instep.values._missing import NAN, is_na_float
-from instep.values._named import NamedList
+from instep.values._named import NamedList, NamedVector
 from instep.values._scalars import BOOL, FLOAT64, INT64, is_too_long, refuse_text
 from instep.values._stream import Type
 from instep.values._writer import Writer
@@ -142,6 +142,22 @@ def encode_named_list(writer: Writer, value: NamedList) -> int:
     """Adds a list whose names may be missing, empty or doubled."""
     index = encode_record(writer, value, value.names, value.values)
     writer.manifest.nodes[index].origin = "r"
+    return index
+
+
+def encode_named_elements(writer: Writer, value: NamedVector) -> int:
+    """Adds a list with names: a vector if the elements make one, else a named list.
+
+    Vectors of R that NumPy has no type for are lists here. Where nothing is there, it was text.
+    """
+    kinds = set(map(type, value.values)) - {type(None)} or {str}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    index = _encode_vector(writer, value.values, kind, "list") if kind in _VECTORS else None
+    if index is None:
+        index = encode_record(writer, value, value.names, value.values)
+        writer.manifest.nodes[index].origin = "r"
+    else:
+        writer.manifest.nodes[index].vector.names = writer.strings(value.names)
     return index
 
 

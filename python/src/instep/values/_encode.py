@@ -80,6 +80,8 @@ def encode_value(writer: Writer, value: object) -> int:
 
 def _encode_named_vector(writer: Writer, value: NamedVector) -> int:
     """Adds a vector with names."""
+    if type(value.values) is list:
+        return containers.encode_named_elements(writer, value)
     index = encode_value(writer, value.values)
     node = writer.manifest.nodes[index]
     if node.WhichOneof("kind") != "vector" or node.vector.shape == 1 or node.registered_type:

@@ -65,3 +65,28 @@ class NDArray(np.ndarray):
 
     def __reduce__(self) -> tuple[Callable[..., NDArray], tuple[Any, ...]]:
         return NDArray, (np.asarray(self), self.dimnames, self.dimnames_names)
+
+
+class MaskedNDArray(np.ma.MaskedArray):
+    """A masked array with `dimnames`: a matrix or array of R of whole numbers or logicals, some of them NA.
+
+    As with `NDArray`, what NumPy makes of it has no names any more.
+    """
+
+    dimnames: Dimnames | None = None
+    """For each dimension its names, or `None`."""
+    dimnames_names: list[str | None] | None = None
+    """For each dimension a name of its own."""
+
+    @classmethod
+    def of(
+        cls,
+        values: np.ma.MaskedArray[Any, Any],
+        dimnames: Sequence[list[str | None] | None] | None,
+        dimnames_names: list[str | None] | None,
+    ) -> MaskedNDArray:
+        """Gives names to a masked array, whose memory it shares."""
+        array = values.view(cls)
+        array.dimnames = None if dimnames is None else tuple(dimnames)
+        array.dimnames_names = dimnames_names
+        return array

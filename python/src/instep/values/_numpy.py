@@ -15,7 +15,7 @@ from instep.values import _column
 from instep.values._column import COMPLEX
 from instep.values._logical import FLOATS, INTEGERS, STORED_AS
 from instep.values._missing import NA_LOW_WORD
-from instep.values._ndarray import NDArray
+from instep.values._ndarray import MaskedNDArray, NDArray
 from instep.values._stream import Bytes, Column, Type
 from instep.values._writer import POOLED_ROWS, Writer
 
@@ -244,7 +244,7 @@ def place(writer: Writer, cells: Cells) -> tuple[int, int]:
 
 def encode_array(writer: Writer, value: AnyArray) -> int:
     """Adds an array: a vector if it has one dimension, else an array; opaque if its cells are not portable."""
-    is_vector = value.ndim == 1 and type(value) is not NDArray
+    is_vector = value.ndim == 1 and not isinstance(value, NDArray | MaskedNDArray)
     is_column_major = not value.flags.c_contiguous and value.flags.f_contiguous
     flat = np.asarray(value).ravel(order="F" if is_column_major else "C")
     try:
@@ -284,7 +284,7 @@ def _encode_array(writer: Writer, value: AnyArray, cells: Cells, *, is_column_ma
     array.dims.extend(value.shape)
     array.column_major = is_column_major
     node.origin = "numpy"
-    if isinstance(value, NDArray):
+    if isinstance(value, NDArray | MaskedNDArray):
         array.dimnames.extend(
             -1 if names is None else writer.strings(names) for names in value.dimnames or ()
         )
@@ -314,6 +314,7 @@ ENCODERS: Final = {
     np.ndarray: encode_array,
     np.ma.MaskedArray: encode_array,
     NDArray: encode_array,
+    MaskedNDArray: encode_array,
     **dict.fromkeys(
         {
             np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.float16,

@@ -13,7 +13,7 @@ from instep_proto.v1 import value_pb2 as pb
 from instep.values import _column
 from instep.values._logical import FLOATS, INTEGERS, STORED_AS
 from instep.values._missing import NA_BITS, NA_FLOAT, NAType
-from instep.values._ndarray import NDArray
+from instep.values._ndarray import MaskedNDArray, NDArray
 from instep.values._numpy import NAT, PER_DURATION, TIME_DTYPE, AnyArray, Mask, bitmap_of
 from instep.values._stream import Bytes, Column, empty, size_of
 
@@ -243,7 +243,7 @@ def _levels_of_codes(reader: Reader, node: pb.Node, index: int, columns: Sequenc
     return table[codes]
 
 
-def _named(reader: Reader, array: pb.Array, index: int, shaped: AnyArray) -> NDArray:
+def _named(reader: Reader, array: pb.Array, index: int, shaped: AnyArray) -> NDArray | MaskedNDArray:
     dims = tuple(array.dims)
     if len(array.dimnames) not in (0, len(dims)) or len(array.dimnames_names) not in (0, len(dims)):
         reader.refuse(f"{len(array.dimnames)} dimnames are not those of {len(dims)} dimensions")
@@ -252,6 +252,8 @@ def _named(reader: Reader, array: pb.Array, index: int, shaped: AnyArray) -> NDA
         for child, extent in zip(array.dimnames, dims, strict=False)
     ]
     outer = [name.text if name.HasField("text") else None for name in array.dimnames_names]
+    if isinstance(shaped, np.ma.MaskedArray):
+        return MaskedNDArray.of(shaped, names or None, outer or None)
     return NDArray(shaped, names or None, outer or None)
 
 

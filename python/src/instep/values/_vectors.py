@@ -151,14 +151,14 @@ def _decode_many(reader: Reader, node: pb.Node, index: int) -> object:
         from instep.values._polars import decode_series as decode_polars
 
         return decode_polars(reader, node, index, params)
-    if logical in _ARRAYS or "dtype" in params:
-        from instep.values._numpy_read import decode_array
-
-        return decode_array(reader, vector, params)
     if logical in {"instant", "factor"}:
         from instep.values._pandas_read import decode_r_vector
 
         return decode_r_vector(reader, node, index, params)
+    if logical in _ARRAYS or "dtype" in params:
+        from instep.values._numpy_read import decode_array
+
+        return decode_array(reader, vector, params)
     return elements(reader, vector, params)
 
 
