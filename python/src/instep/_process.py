@@ -74,11 +74,14 @@ def redirect(stdout_file: str, stderr_file: str) -> None:
 
 
 def prepare_streams() -> None:
-    """Makes what is printed reach the files line by line, so that it outlives a crash; reports crashes."""
-    for stream in (sys.__stdout__, sys.__stderr__):
+    """Makes what is printed reach the files at once, in order with child processes; reports crashes."""
+    for number, stream in ((1, sys.__stdout__), (2, sys.__stderr__)):
         if isinstance(stream, io.TextIOWrapper) and not stream.closed:
-            stream.reconfigure(
-                encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=True
+            stream.flush()
+            # Made anew in place, without a buffer as `python -u` does: loggers may hold the object already.
+            file = open(number, "wb", 0, closefd=False)  # noqa: SIM115 - lives as long as the process
+            io.TextIOWrapper.__init__(
+                stream, file, encoding="utf-8", errors="backslashreplace", write_through=True
             )
     # The same for native code, which would otherwise see a file and keep 4 KiB to itself.
     for name in ("stdout", "stderr"):
