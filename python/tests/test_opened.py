@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -168,6 +170,44 @@ def test_process_that_was_killed_is_told_and_the_next_call_starts_another(handle
         model.call("nobs")
     assert model.is_closed
     assert handle.call("nobs") == 50
+
+
+def test_interrupted_call_ends_the_process(handle: Any, tmp_path: Path) -> None:
+    waiting = tmp_path / "waiting"
+    os.mkfifo(waiting)
+    model = handle.open()
+
+    def interrupt() -> None:
+        with waiting.open("w"):  # returns when R reads from it
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            done.wait()
+
+    done = threading.Event()
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.call("lapply", FUN="readLines", con=str(waiting))
+    finally:
+        done.set()
+        thread.join(10)
+    assert model.is_closed
+    assert is_gone(model.pid)
+
+
+def test_forked_child_starts_a_process_of_its_own(handle: Any) -> None:
+    model = handle.open()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            own = handle.open()
+            works = own is not model and own.pid != model.pid and handle.call("nobs") == 50
+            handle.close()
+            os._exit(0 if works else 1)
+        os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert not model.is_closed
+    assert model.call("nobs") == 50
 
 
 def test_process_goes_with_the_program_that_opened_it(store: Path) -> None:

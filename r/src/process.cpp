@@ -231,8 +231,13 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   return as_raws(frame);
 }
 
-// As fd_read_frame_(), but NULL at the end of the stream.
+// As fd_read_frame_(), but NULL at the end of the stream. The wait for the message can be interrupted.
 [[cpp11::register]] SEXP fd_next_frame_(int fd) {
+  struct pollfd wait = {fd, POLLIN, 0};
+  while (poll(&wait, 1, -1) < 0) {  // a signal ends poll(), but not read()
+    if (errno != EINTR) fail("Can't wait on the pipe");
+    cpp11::check_user_interrupt();
+  }
   std::vector<uint8_t> frame;
   if (!read_frame(fd, &frame)) return R_NilValue;
   return as_raws(frame);

@@ -17,7 +17,7 @@ from instep_proto.v1 import opener_pb2 as pb
 
 from instep import _failure
 from instep._pipe import read_message, write_message
-from instep._process import flush_streams, prepare_streams, python_version
+from instep._process import end, flush_streams, prepare_streams, python_version
 from instep._task import FailureKind
 from instep._task_messages import failure_to
 from instep._version import version
@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.set_inheritable(fd, False)
     prepare_streams()
     Opener().serve(fd)
+    end(0)  # threads of the object's must not keep the client waiting
 
 
 class Opener:

@@ -70,7 +70,11 @@ class OpenerProcess:
         self.pid = process.pid
         self._end = weakref.finalize(self, _end, self._owner, process, self._pipe, self.directory)
         _running.add(self)
-        ready = self._receive(f"It did not start. {_advice(language)}").ready
+        try:
+            ready = self._receive(f"It did not start. {_advice(language)}").ready
+        except BaseException:
+            self.close()
+            raise
         self.interpreter, self.runtime, self.version = ready.interpreter, ready.runtime, ready.version
 
     def request(self, command: pb.OpenerCommand) -> pb.OpenerEvent:
@@ -82,21 +86,21 @@ class OpenerProcess:
         with self._lock:
             if self.is_closed:
                 raise OpenerFailedError(f"The {self.language} process was closed. Open the object again.")
-            with contextlib.suppress(OSError):  # it has ended: reading says so
-                write_message(self._pipe.fileno(), command.SerializeToString())
-            return self._receive("It ended during a call.")
+            try:
+                with contextlib.suppress(OSError):  # it has ended: reading says so
+                    write_message(self._pipe.fileno(), command.SerializeToString())
+                return self._receive("It ended during a call.")
+            except BaseException:  # an interrupt: the answer is still to come
+                self.close()
+                raise
 
     def _receive(self, problem: str) -> pb.OpenerEvent:
         try:
             return pb.OpenerEvent.FromString(read_message(self._pipe.fileno()))
         except (OSError, EOFError) as err:
-            self.close()
             raise OpenerFailedError(
                 f"The {self.language} process {self.pid} is gone. {problem} What it wrote to stderr says more."
             ) from err
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def is_closed(self) -> bool:
