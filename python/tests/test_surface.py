@@ -17,6 +17,7 @@ PUBLIC = [
     "NDArray",
     "NamedList",
     "NamedVector",
+    "OpenedObject",
     "Parameter",
     "Run",
     "Step",

@@ -72,6 +72,18 @@ fd_read_frame_ <- function(fd) {
   .Call(`_instep_fd_read_frame_`, fd)
 }
 
+fd_next_frame_ <- function(fd) {
+  .Call(`_instep_fd_next_frame_`, fd)
+}
+
+fd_send_frame_ <- function(fd, message) {
+  .Call(`_instep_fd_send_frame_`, fd, message)
+}
+
+fd_die_with_ <- function(fd, on) {
+  invisible(.Call(`_instep_fd_die_with_`, fd, on))
+}
+
 spawn_ <- function(command, environment, keep, detach) {
   .Call(`_instep_spawn_`, command, environment, keep, detach)
 }

@@ -5,20 +5,22 @@ max_traceback_bytes <- 64 * 1024
 max_frames <- 100L
 max_causes <- 16L
 
-# Calls a step's function with arguments and answers with NULL, or with what went wrong: list(condition, frames).
-# An interrupt is a condition of class `interrupt`.
+# Calls a step's function with arguments and answers with NULL, or with what went wrong, as call_recorded() does.
 call_step <- function(fun, label, arguments) {
   frame <- list2env(arguments, parent = globalenv())
   assign(label, fun, frame)
-  call <- as.call(c(list(as.name(label)), lapply(names(arguments), as.name)))
+  called <- call_recorded(as.call(c(list(as.name(label)), lapply(names(arguments), as.name))), frame)
+  if (!is.null(called$condition)) called
+}
+
+# Evaluates a call and answers with list(value), or with what went wrong: list(condition, frames). An interrupt is a
+# condition of class `interrupt`.
+call_recorded <- function(call, frame) {
   base_frame <- sys.nframe()
   frames <- list()
   tryCatch(
     withCallingHandlers(
-      {
-        eval(call, frame)
-        NULL
-      },
+      list(value = eval(call, frame)),
       error = \(condition) frames <<- stack_frames(base_frame)
     ),
     error = \(condition) list(condition = condition, frames = frames),
@@ -43,7 +45,7 @@ stack_frames <- function(base_frame) {
   lapply(shown, \(i) call_frame(calls, modules, i))
 }
 
-# The step's function comes after the two frames of the eval() in call_step().
+# The step's function comes after the two frames of the eval() in call_recorded().
 skip_calling <- function(frames, calls) {
   is_entry <- vapply(frames, \(i) identical(calls[[i]], quote(eval(call, frame))), NA)
   entry <- which(is_entry)[1:2]

@@ -19,9 +19,13 @@ NULL
 #   including: TRUE while a file is loaded by a host, so that run() only takes note of its flow.
 #   flow: the flow that run() was last given.
 #   types: the types that register_type() was given, by name.
+#   handles: by the hash of a handle's manifest, how its blobs are fetched and whether it may be opened.
+#   opened: by the same, the process that holds the object.
 #   task: what current() tells about the task that this process runs, a list; NULL outside a task.
 the <- new.env(parent = emptyenv())
 the$including <- FALSE
 the$flow <- NULL
 the$types <- list()
+the$handles <- new.env(parent = emptyenv())
+the$opened <- new.env(parent = emptyenv())
 the$task <- NULL

@@ -1,7 +1,9 @@
 # Handles: values that were not opened, because another language made them or because their store is not trusted.
 #
-# A handle carries the value as a manifest of its own, so that it can be stored again unchanged.
-new_foreign <- function(manifest, language, codec, runtime, classes, preview, producer, reason) {
+# A handle carries the value as a manifest of its own, so that it can be stored again unchanged. How its blobs are
+# fetched, and whether it may be opened, is no part of the handle, which is a plain value: this process remembers it.
+new_foreign <- function(manifest, language, codec, runtime, classes, preview, producer, reason, fetch, trusted) {
+  assign(blake3_(manifest), list(fetch = fetch, trusted = trusted), envir = the$handles)
   structure(
     list(
       manifest = manifest, language = language, codec = codec, runtime = runtime, classes = classes,
@@ -58,7 +60,8 @@ abort_foreign <- function(x, error_call) {
   way <- switch(facts$reason,
     trust = "Reading such objects can run code. Set {.envvar INSTEP_ALLOW_OPAQUE} to true if you trust the store.",
     codec = "Its encoding {.val {facts$codec}} is not known to this version of Instep.",
-    "It can be stored and passed on unchanged. To use it, read it in a {language} step."
+    "It can be stored and passed on unchanged. Call functions on it with {.fn handle_call}, or read it in a {language}
+     step."
   )
   cli::cli_abort(
     c("Can't look into an object of class {.cls {facts$classes[1]}}.",

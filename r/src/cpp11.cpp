@@ -137,6 +137,28 @@ extern "C" SEXP _instep_fd_read_frame_(SEXP fd) {
   END_CPP11
 }
 // process.cpp
+SEXP fd_next_frame_(int fd);
+extern "C" SEXP _instep_fd_next_frame_(SEXP fd) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(fd_next_frame_(cpp11::as_cpp<cpp11::decay_t<int>>(fd)));
+  END_CPP11
+}
+// process.cpp
+bool fd_send_frame_(int fd, cpp11::raws message);
+extern "C" SEXP _instep_fd_send_frame_(SEXP fd, SEXP message) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(fd_send_frame_(cpp11::as_cpp<cpp11::decay_t<int>>(fd), cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(message)));
+  END_CPP11
+}
+// process.cpp
+void fd_die_with_(int fd, bool on);
+extern "C" SEXP _instep_fd_die_with_(SEXP fd, SEXP on) {
+  BEGIN_CPP11
+    fd_die_with_(cpp11::as_cpp<cpp11::decay_t<int>>(fd), cpp11::as_cpp<cpp11::decay_t<bool>>(on));
+    return R_NilValue;
+  END_CPP11
+}
+// process.cpp
 int spawn_(cpp11::strings command, cpp11::strings environment, cpp11::integers keep, bool detach);
 extern "C" SEXP _instep_spawn_(SEXP command, SEXP environment, SEXP keep, SEXP detach) {
   BEGIN_CPP11
@@ -267,8 +289,11 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_blob_bytes_",           (DL_FUNC) &_instep_blob_bytes_,           3},
     {"_instep_effective_user_",       (DL_FUNC) &_instep_effective_user_,       0},
     {"_instep_fd_close_",             (DL_FUNC) &_instep_fd_close_,             1},
+    {"_instep_fd_die_with_",          (DL_FUNC) &_instep_fd_die_with_,          2},
+    {"_instep_fd_next_frame_",        (DL_FUNC) &_instep_fd_next_frame_,        1},
     {"_instep_fd_read_block_",        (DL_FUNC) &_instep_fd_read_block_,        2},
     {"_instep_fd_read_frame_",        (DL_FUNC) &_instep_fd_read_frame_,        1},
+    {"_instep_fd_send_frame_",        (DL_FUNC) &_instep_fd_send_frame_,        2},
     {"_instep_grpc_call_",            (DL_FUNC) &_instep_grpc_call_,            5},
     {"_instep_grpc_channel_",         (DL_FUNC) &_instep_grpc_channel_,         1},
     {"_instep_grpc_close_",           (DL_FUNC) &_instep_grpc_close_,           1},

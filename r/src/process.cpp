@@ -79,6 +79,25 @@ bool read_frame(int fd, std::vector<uint8_t>* frame) {
   return read_fully(fd, frame->data(), size);
 }
 
+// Sends one message. False when the other end is closed.
+bool send_frame(int fd, const cpp11::raws& message) {
+  uint32_t size = static_cast<uint32_t>(message.size());
+  std::string frame;
+  for (int shift = 0; shift < 32; shift += 8) frame.push_back(static_cast<char>(size >> shift & 0xff));
+  frame.append(reinterpret_cast<const char*>(RAW(message)), size);
+  const char* at = frame.data();
+  size_t left = frame.size();
+  while (left > 0) {
+    ssize_t count = ::send(fd, at, left, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EPIPE || errno == ECONNRESET)) return false;
+    if (count < 0) fail("Can't write to the pipe");
+    at += count;
+    left -= static_cast<size_t>(count);
+  }
+  return true;
+}
+
 cpp11::writable::raws as_raws(const std::vector<uint8_t>& bytes) {
   cpp11::writable::raws out(static_cast<R_xlen_t>(bytes.size()));
   if (!bytes.empty()) std::memcpy(RAW(out), bytes.data(), bytes.size());
@@ -221,6 +240,34 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   return as_raws(frame);
 }
 
+// As fd_read_frame_(), but NULL at the end of the stream. The wait for the message can be interrupted.
+[[cpp11::register]] SEXP fd_next_frame_(int fd) {
+  struct pollfd wait = {fd, POLLIN, 0};
+  while (poll(&wait, 1, -1) < 0) {  // a signal ends poll(), but not read()
+    if (errno != EINTR) fail("Can't wait on the pipe");
+    cpp11::check_user_interrupt();
+  }
+  std::vector<uint8_t> frame;
+  if (!read_frame(fd, &frame)) return R_NilValue;
+  return as_raws(frame);
+}
+
+// Sends one message. False when the other end is closed.
+[[cpp11::register]] bool fd_send_frame_(int fd, cpp11::raws message) { return send_frame(fd, message); }
+
+// While on, the process dies when the other end of the socket is closed, whatever it does then. Nobody may write to
+// the socket meanwhile: that would end it, too.
+[[cpp11::register]] void fd_die_with_(int fd, bool on) {
+  set_close_on_exec(fd, true);
+  int flags = fcntl(fd, F_GETFL);
+  if (fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC) < 0) {
+    fail("Can't watch the pipe");
+  }
+  // What happened before the flag was set raises no signal.
+  struct pollfd closed = {fd, 0, 0};
+  if (on && poll(&closed, 1, 0) > 0) instep::end_process(0);
+}
+
 // Starts a program that inherits the standard streams and the file descriptors `keep`. With `detach` it gets a
 // session of its own, ignores SIGINT, reads nothing, and writes to stderr only. Returns its process id.
 [[cpp11::register]] int spawn_(cpp11::strings command, cpp11::strings environment, cpp11::integers keep,
@@ -296,22 +343,8 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   host = self;
 }
 
-[[cpp11::register]] void host_send_(cpp11::raws message) {
-  uint32_t size = static_cast<uint32_t>(message.size());
-  std::string frame;
-  for (int shift = 0; shift < 32; shift += 8) frame.push_back(static_cast<char>(size >> shift & 0xff));
-  frame.append(reinterpret_cast<const char*>(RAW(message)), size);
-  const char* at = frame.data();
-  size_t left = frame.size();
-  while (left > 0) {
-    ssize_t count = ::send(the_host().fd, at, left, MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EPIPE || errno == ECONNRESET)) return;  // host_wait_() will tell that it is closed
-    if (count < 0) fail("Can't write to the pipe");
-    at += count;
-    left -= static_cast<size_t>(count);
-  }
-}
+// A pipe that is closed is no error: host_wait_() will tell.
+[[cpp11::register]] void host_send_(cpp11::raws message) { send_frame(the_host().fd, message); }
 
 // Waits for what comes next: a command (raw vector), the end of a worker (list), or the end of the pipe (NULL).
 [[cpp11::register]] SEXP host_wait_() {

@@ -401,7 +401,7 @@ cpp11::sexp Decoder::handle(const OpaqueNode& opaque, Index index, const char* r
   return cpp11::package("instep")["new_foreign"](
       raw, text_scalar(opaque.language), text_scalar(opaque.codec), text_scalar(opaque.runtime),
       text_vector(opaque.classes), text_scalar(opaque.preview), text_scalar(manifest_.producer),
-      text_scalar(reason));
+      text_scalar(reason), blobs_.fetch(), cpp11::as_sexp(options_.allow_opaque));
 }
 
 cpp11::sexp Decoder::decode(const Boxed<OpaqueNode>& opaque, Index index) {

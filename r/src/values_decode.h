@@ -26,6 +26,8 @@ class BlobReader {
   // brought them here has checked them.
   Span read(const Digest& digest);
 
+  SEXP fetch() const { return fetch_; }
+
  private:
   struct Mapping;
   struct Unmap {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from instep._client import DataArtifact, Flow, Instep, Run, Step, Task, TaskException
     from instep._current import current
     from instep._flow import FlowSpec, step
+    from instep._opened import OpenedObject
     from instep._parameter import JSONType, Parameter
     from instep._reference import py_function, r_function
     from instep.errors import InstepError
@@ -30,6 +31,7 @@ __all__ = [
     "NDArray",
     "NamedList",
     "NamedVector",
+    "OpenedObject",
     "Parameter",
     "Run",
     "Step",
@@ -55,6 +57,7 @@ _MODULES = {
     "NDArray": "instep.values",
     "NamedList": "instep.values",
     "NamedVector": "instep.values",
+    "OpenedObject": "instep._opened",
     "Parameter": "instep._parameter",
     "Run": "instep._client",
     "Step": "instep._client",

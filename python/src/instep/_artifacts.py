@@ -97,6 +97,7 @@ class Artifacts:
         value = self._decode(self._inputs[name], lambda manifest: codec.decode(manifest, fetch))
         if footprint := footprint_of(value, fetched):
             self._footprints[name] = footprint
+        fetched.clear()  # handles keep `fetch`
         self.values[name] = value
         return value
 

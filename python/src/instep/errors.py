@@ -24,13 +24,15 @@ parse a message. Errors that a server reports carry the same name in every langu
     │       ├── MergeArtifactsException
     │       └── MissingInMergeArtifactsException
     ├── StepFailedError                 the user's step failed
-    │   └── SourceLoadError             a file of the user's cannot be loaded
+    │   ├── SourceLoadError             a file of the user's cannot be loaded
+    │   └── RemoteError                 a function that was called in the other language failed
     ├── SystemFailedError               the system could not do it
     │   ├── AccessError                 tokens
     │   ├── LeaseError                  a worker has lost the right to its task
     │   ├── StoreError                  blobs, uploads, logs
     │   ├── ValueDecodeError            a stored value cannot be read
     │   ├── ServerFailedError           the orchestrator could not be started, or is gone
+    │   ├── OpenerFailedError           the process that holds an object of the other language could not be started, or is gone
     │   └── TransportError              a call failed on its way
     └── InstepInternalError             a bug in Instep
 """
@@ -201,6 +203,21 @@ class SourceLoadError(StepFailedError):
     """The line to look at, counted from 1. 0: unknown."""
 
 
+class RemoteError(StepFailedError):
+    """A function that was called in the other language failed there."""
+
+    language: str
+    """Language that it failed in: `r` or `python`."""
+    classes: tuple[str, ...]
+    """Class of the error there, most specific first: of R's condition, or of the exception and its bases."""
+    remote_message: str
+    """The error's message there."""
+    call: str
+    """The call that R raised the error in, as text. Empty: there is none."""
+    traceback: str
+    """The call stack there, as that language shows it."""
+
+
 # The system could not do it.
 
 
@@ -291,6 +308,10 @@ class LogOffsetError(StoreError):
 
 class ServerFailedError(SystemFailedError):
     """The orchestrator could not be started, or has ended unexpectedly."""
+
+
+class OpenerFailedError(SystemFailedError):
+    """The process that holds an object of another language could not be started, or is gone."""
 
 
 class TransportError(SystemFailedError):

@@ -107,6 +107,14 @@ def test_part_that_does_not_exist_is_refused() -> None:
 
 
 def test_blob_that_was_said_to_be_stored_is_missed(tmp_path: Any) -> None:
-    (blob,) = encode(handle()).blobs
+    (blob,) = encode(pickle.loads(pickle.dumps(handle()))).blobs
     with pytest.raises(Exception, match="not in the store"):
         ObjectStore(tmp_path).put(blob)
+
+
+def test_blob_comes_along_into_another_store(tmp_path: Any) -> None:
+    ObjectStore(tmp_path / "first").put(BODY)
+    found = decode(model(), ObjectStore(tmp_path / "first").open)
+    (blob,) = encode([found, 1]).blobs
+    ObjectStore(tmp_path / "second").put(blob)
+    assert ObjectStore(tmp_path / "second").open(BODY.hash, BODY.size) == b"".join(BODY.buffers)

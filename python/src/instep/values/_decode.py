@@ -8,7 +8,8 @@ from instep_proto.v1 import value_pb2 as pb
 
 from instep.errors import ForeachError, ValueDecodeError
 from instep.values._containers import decode_pairs, decode_record, decode_seq
-from instep.values._reader import MALFORMED, Decoder, Fetch, Reader, parse
+from instep.values._digest import Fetch
+from instep.values._reader import MALFORMED, Decoder, Reader, parse
 from instep.values._types import by_name
 from instep.values._vectors import decode_vector
 

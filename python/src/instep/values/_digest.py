@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from blake3 import blake3
 
 from instep.values._stream import Bytes, size_of
+
+Fetch = Callable[[str, int], Bytes]
+"""Gives the bytes of a blob by its hash and size."""
 
 _THREADED: Final = 1 << 20
 """Size from which hashing with several threads is worth starting them."""
@@ -39,6 +42,8 @@ class Blob:
     """The bytes. Empty when the blob is in the store already, as `is_stored` says."""
     is_stored: bool = False
     """True for a blob that came from the store, with a value that is stored again unchanged."""
+    fetch: Fetch | None = field(default=None, compare=False)
+    """Gives the bytes of such a blob, for another store that does not have it. None: nobody can."""
 
     @classmethod
     def of(cls, *buffers: Bytes) -> Blob:

@@ -20,10 +20,12 @@ class ObjectStore:
 
     Args:
         root: The directory. It need not exist yet.
+        durable: Whether blobs must survive a crash of the machine.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], *, durable: bool = True) -> None:
         self.root = Path(root)
+        self._durable = durable
 
     def path(self, digest: str) -> Path:
         """Gives the file of a blob.
@@ -86,7 +88,9 @@ class ObjectStore:
         path = self.path(blob.hash)
         if path.exists():
             return
-        if blob.is_stored:
+        if blob.is_stored and blob.fetch is not None:
+            blob = Blob.of(blob.fetch(blob.hash, blob.size))
+        elif blob.is_stored:
             raise BlobMissingError(f"Blob {blob.hash} is not in the store {self.root}.", digest=blob.hash)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".{os.urandom(8).hex()}.tmp"
@@ -94,14 +98,16 @@ class ObjectStore:
         try:
             try:
                 blob.write(file)
-                os.fsync(file)
+                if self._durable:
+                    os.fsync(file)
             finally:
                 os.close(file)
             with suppress(FileExistsError):  # somebody else stored the same bytes meanwhile
                 os.link(temporary, path)
         finally:
             temporary.unlink()
-        _sync_directory(path.parent)
+        if self._durable:
+            _sync_directory(path.parent)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -10,7 +10,6 @@ files go by value; and the packages are noted that the value needs.
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import re
 import sys
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cloudpickle
 from instep_proto.v1 import value_pb2 as pb
 
-from instep.values._foreign import ForeignObject
+from instep.values._foreign import ForeignObject, may_open
 from instep.values._handles import not_storable
 from instep.values._user_code import is_user_code, user_modules, with_name
 from instep.values._writer import OWN_BLOB_BYTES, Writer
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 CODEC: Final = "pickle5"
 PREVIEW_BYTES: Final = 1024
-ALLOW_VARIABLE: Final = "INSTEP_ALLOW_OPAQUE"
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -154,11 +152,6 @@ def _version(package: str) -> str | None:
 # Reading.
 
 
-def may_open(*, allowed: bool) -> bool:
-    """Says whether opaque values of Python may be opened, which can run code."""
-    return allowed and os.environ.get(ALLOW_VARIABLE, "").lower() not in {"false", "0", "no"}
-
-
 def decode_opaque(reader: Reader, node: pb.Node, index: int) -> object:
     """Reads an opaque value: opens it if it is of this language and may be opened, else makes a handle."""
     opaque = node.opaque
@@ -207,7 +200,10 @@ def _handle(reader: Reader, node: pb.Node, index: int) -> ForeignObject:
     copy.opaque.buffers.extend(range(1, len(wanted)))
     is_root = index == 0 and len(manifest.nodes) == 1
     parts = [manifest.parts[part] for part in wanted]
-    return ForeignObject(copy, parts, manifest.producer, reader.data if is_root else b"")
+    root = reader.data if is_root else b""
+    return ForeignObject(
+        copy, parts, manifest.producer, root, fetch=reader.fetch, trusted=reader.allow_opaque
+    )
 
 
 def encode_foreign(writer: Writer, value: ForeignObject) -> int:
@@ -215,7 +211,7 @@ def encode_foreign(writer: Writer, value: ForeignObject) -> int:
     source, parts, _ = value._stored()
     node, index = writer.node()
     node.CopyFrom(source)
-    places = [writer.stored(part) for part in parts]
+    places = [writer.stored(part, value._fetch) for part in parts]
     node.opaque.body = places[0]
     del node.opaque.buffers[:]
     node.opaque.buffers.extend(places[1:])

@@ -24,14 +24,11 @@ from instep_proto.v1 import value_pb2 as pb
 
 from instep.errors import ValueDecodeError
 from instep.values import _column
-from instep.values._digest import hash_of
+from instep.values._digest import Fetch, hash_of
 from instep.values._logical import fits
-from instep.values._stream import Bytes, Column, Stream, StreamError, empty, read
+from instep.values._stream import Column, Stream, StreamError, empty, read
 from instep.values._types import restore
 from instep.values._writer import FORMAT, MAX_DEPTH, MAX_NODES, OWN_BLOB_BYTES
-
-Fetch = Callable[[str, int], Bytes]
-"""Gives the bytes of a blob by its hash and size."""
 
 Decoder = Callable[["Reader", pb.Node, int], object]
 """Reads a node of one kind: the reader, the node, its index."""

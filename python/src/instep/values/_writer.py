@@ -21,7 +21,7 @@ from instep_proto.v1 import value_pb2 as pb
 from instep._version import version
 from instep.errors import ValueEncodeError
 from instep.values._column import ColumnBuilder
-from instep.values._digest import Blob, Digest
+from instep.values._digest import Blob, Digest, Fetch
 from instep.values._loss import Loss
 from instep.values._stream import Bytes, Column, Field, Type, size_of, write
 
@@ -98,7 +98,7 @@ class Writer:
     _open: set[int] = field(default_factory=set)
     _pools: dict[Type, tuple[ColumnBuilder, int]] = field(default_factory=dict)
     _parts: list[_Part] = field(default_factory=list)
-    _stored: dict[Digest, None] = field(default_factory=dict)
+    _stored: dict[Digest, Fetch | None] = field(default_factory=dict)
 
     # Where we are.
 
@@ -271,10 +271,18 @@ class Writer:
         """Adds a part that is not a stream. Returns its index."""
         return self._add(_Part(pieces=[data]))
 
-    def stored(self, part: pb.Part) -> int:
-        """Adds a part of another manifest, whose blob is in the store already. Returns its index."""
+    def stored(self, part: pb.Part, fetch: Fetch | None = None) -> int:
+        """Adds a part of another manifest, whose blob is in the store already.
+
+        Args:
+            part: The part.
+            fetch: Gives the blob's bytes, for a store that does not have it.
+
+        Returns:
+            Its index.
+        """
         if part.HasField("blob"):
-            self._stored[Digest(part.blob.hash, part.blob.size)] = None
+            self._stored[Digest(part.blob.hash, part.blob.size)] = fetch
         return self._add(_Part(stored=part))
 
     # The end.
@@ -292,7 +300,10 @@ class Writer:
             if part.pool is not None:
                 column = part.pool.column()
                 part.pieces = write([Field(FIELD, column.type, column.type.kind != "struct")], [column])
-        blobs = {digest: Blob(digest.hash, digest.size, is_stored=True) for digest in self._stored}
+        blobs = {
+            digest: Blob(digest.hash, digest.size, is_stored=True, fetch=fetch)
+            for digest, fetch in self._stored.items()
+        }
         for blob in self._lay_out(sys.maxsize if inline else INLINE_BYTES):
             blobs[blob.digest] = blob
         manifest = self.manifest
