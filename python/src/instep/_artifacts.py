@@ -13,13 +13,14 @@ from __future__ import annotations
 import datetime
 import decimal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from instep import values as codec
 from instep._blobs import Blobs
 from instep._task import Input, InputKind, Output
 from instep._unchanged import Footprint, footprint_of
 from instep.errors import BlobCorruptError, BlobMissingError, InstepError, ValueDecodeError
+from instep.values._loss import refusal, told
 
 INLINE_BYTES = 64 * 1024
 """Manifests up to this size travel with the report; larger ones are stored as blobs."""
@@ -52,10 +53,21 @@ class Artifacts:
         inputs: What the task starts with, by name.
         blobs: Where bytes are read and written.
         values: Takes what user code reads and assigns, by name.
+        on_loss: What to do about losses.
+        tell: Takes a line for each loss, once for each artifact and rule.
     """
 
-    def __init__(self, inputs: Mapping[str, Input], blobs: Blobs, values: dict[str, object]) -> None:
+    def __init__(
+        self,
+        inputs: Mapping[str, Input],
+        blobs: Blobs,
+        values: dict[str, object],
+        on_loss: codec.OnLoss = "ignore",
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.values = values
+        self._on_loss = on_loss
+        self._tell = tell
         self._inputs = dict(inputs)
         self._blobs = blobs
         self._assigned: set[str] = set()
@@ -64,7 +76,6 @@ class Artifacts:
         self._stored: list[codec.Blob] = []
         self._footprints: dict[str, Footprint] = {}
         self._inline_left = ALL_INLINE_BYTES
-        self.losses: dict[str, Sequence[codec.Loss]] = {}
         self.decode_seconds = 0.0
         self.encode_seconds = 0.0
         self.store_seconds = 0.0
@@ -133,19 +144,24 @@ class Artifacts:
         return self._decode(stored, lambda manifest: codec.decode_item(manifest, index, self._blobs.fetch))
 
     def outputs(self) -> tuple[Output, ...]:
-        """Stores all that was assigned or changed.
+        """Stores all that was assigned or changed. Nothing is written before all of it is known to be storable.
 
         Raises:
-            ValueEncodeError: A value cannot be stored. It names the artifact.
+            ValueEncodeError: A value cannot be stored, or not without a loss that is an error. It names the artifact.
         """
-        return tuple(self._store(name, encoded) for name, encoded in self._changed())
+        changed = list(self._changed())
+        for name, encoded in changed:
+            self._heed_losses(name, encoded)
+        return tuple(self._store(name, encoded) for name, encoded in changed)
 
     def assigned_outputs(self) -> tuple[Output, ...]:
         """Stores what was assigned and can be stored, for an attempt that failed."""
         outputs = []
         for name in sorted(self._assigned & self.values.keys()):
             try:
-                outputs.append(self._store(name, self._encode(name)))
+                encoded = self._encode(name)
+                self._heed_losses(name, encoded)
+                outputs.append(self._store(name, encoded))
             except InstepError:
                 continue  # the attempt has failed already, for a better reason
         return tuple(outputs)
@@ -206,6 +222,13 @@ class Artifacts:
         finally:
             self.encode_seconds += time.perf_counter() - started
 
+    def _heed_losses(self, name: str, encoded: codec.Encoded) -> None:
+        if encoded.losses and self._on_loss == "error":
+            raise refusal(encoded.losses, name)
+        if self._on_loss == "warn":
+            for loss in encoded.losses:
+                self._tell(told(loss, name))
+
     def _store(self, name: str, encoded: codec.Encoded) -> Output:
         started = time.perf_counter()
         inline = len(encoded.manifest) <= min(INLINE_BYTES, self._inline_left)
@@ -216,8 +239,6 @@ class Artifacts:
         self._blobs.put(blobs)
         self._stored += blobs
         self.store_seconds += time.perf_counter() - started
-        if encoded.losses:
-            self.losses[name] = encoded.losses
         return Output(
             name=name,
             digest=encoded.digest,
