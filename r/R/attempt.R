@@ -27,6 +27,7 @@ new_attempt <- function(session, task) {
   attempt$session <- session
   attempt$task <- task
   attempt$timings <- list()
+  attempt$told <- character()
   attempt$fetch <- blob_reader(session$connection, session$object_root, task$lease$lease_token)
   attempt$keeper <- keeper_start_(
     session$connection$channel, session$token, task$lease$lease_token, task$lease$heartbeat_ms,
