@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import datetime
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import grpc
 import pytest
@@ -92,6 +94,9 @@ FLOW = """
         self.before = list(range(100_000))
         self.notes = {"a": bytearray(b"a"), "b": [bytearray(b"b"), 1]}
         self.small = bytearray(b"c")
+
+    def reads_mars(self):
+        self.year = self.when[0].year
 
     def loses_and_fails(self):
         self.notes = bytearray(b"a")
@@ -445,6 +450,32 @@ def test_losses_that_are_errors_are_not_stored_for_a_step_that_failed(run: Run) 
     report = run(function="loses_and_fails", on_loss="LOSS_POLICY_ERROR")
     assert report.failure.message == "the tank is empty"
     assert [one.name for one in report.partial_outputs] == ["before"]
+
+
+def mars(orchestrator: Orchestrator) -> task_pb2.Input:
+    """A time that was stored in a zone that no machine knows."""
+    stored = orchestrator.put("when", [datetime.datetime(2024, 2, 29, tzinfo=ZoneInfo("Europe/Rome"))])
+    stored.manifest = stored.manifest.replace(b"Europe/Rome", b"Mars/Marine")
+    return stored
+
+
+def test_loss_in_reading_is_told(orchestrator: Orchestrator, run: Run) -> None:
+    assert outputs(orchestrator, run(function="reads_mars", inputs=[mars(orchestrator)])) == {"year": 2024}
+    assert orchestrator.logs["STDERR"].decode() == (
+        "Loss ZONE_UNKNOWN in artifact 'when' at self.when[0]: "
+        "time zone 'Mars/Marine' is not known here, so times are read in UTC.\n"
+    )
+
+
+def test_loss_in_reading_that_is_an_error_names_artifact_path_and_rule(
+    orchestrator: Orchestrator, run: Run
+) -> None:
+    failure = run(function="reads_mars", inputs=[mars(orchestrator)], on_loss="LOSS_POLICY_ERROR").failure
+    assert failure.kind == failure_pb2.FAILURE_KIND_INPUT_DECODE
+    assert failure.message == (
+        "Can't read the artifact 'when'. It can't be read without loss, as on_loss demands. "
+        "ZONE_UNKNOWN at self.when[0]: time zone 'Mars/Marine' is not known here, so times are read in UTC."
+    )
 
 
 # Failures.

@@ -13,14 +13,14 @@ from __future__ import annotations
 import datetime
 import decimal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from instep import values as codec
 from instep._blobs import Blobs
 from instep._task import Input, InputKind, Output
 from instep._unchanged import Footprint, footprint_of
 from instep.errors import BlobCorruptError, BlobMissingError, InstepError, ValueDecodeError
-from instep.values._loss import refusal, told
+from instep.values._loss import reading_refusal, refusal, told
 
 INLINE_BYTES = 64 * 1024
 """Manifests up to this size travel with the report; larger ones are stored as blobs."""
@@ -68,6 +68,7 @@ class Artifacts:
         self.values = values
         self._on_loss = on_loss
         self._tell = tell
+        self._told: set[tuple[str, str]] = set()
         self._inputs = dict(inputs)
         self._blobs = blobs
         self._assigned: set[str] = set()
@@ -104,7 +105,10 @@ class Artifacts:
             fetched.append(self._blobs.fetch(hash, size))
             return fetched[-1]
 
-        value = self._decode(self._inputs[name], lambda manifest: codec.decode(manifest, fetch))
+        value = self._decode(
+            self._inputs[name],
+            lambda manifest: codec.decode(manifest, fetch, name=name, heed=self._heed_reading),
+        )
         if footprint := footprint_of(value, fetched):
             self._footprints[name] = footprint
         self.values[name] = value
@@ -137,11 +141,21 @@ class Artifacts:
 
     def decode(self, stored: Input) -> object:
         """Decodes a stored value anew."""
-        return self._decode(stored, lambda manifest: codec.decode(manifest, self._blobs.fetch))
+        return self._decode(
+            stored,
+            lambda manifest: codec.decode(
+                manifest, self._blobs.fetch, name=stored.name, heed=self._heed_reading
+            ),
+        )
 
     def decode_item(self, stored: Input, index: int) -> object:
         """Decodes one item of a stored value, without the others where that is possible."""
-        return self._decode(stored, lambda manifest: codec.decode_item(manifest, index, self._blobs.fetch))
+        return self._decode(
+            stored,
+            lambda manifest: codec.decode_item(
+                manifest, index, self._blobs.fetch, name=stored.name, heed=self._heed_reading
+            ),
+        )
 
     def outputs(self) -> tuple[Output, ...]:
         """Stores all that was assigned or changed. Nothing is written before all of it is known to be storable.
@@ -225,9 +239,19 @@ class Artifacts:
     def _heed_losses(self, name: str, encoded: codec.Encoded) -> None:
         if encoded.losses and self._on_loss == "error":
             raise refusal(encoded.losses, name)
+        self._tell_losses(encoded.losses, name)
+
+    def _heed_reading(self, losses: Sequence[codec.Loss], name: str) -> None:
+        if losses and self._on_loss == "error":
+            raise reading_refusal(losses, name)
+        self._tell_losses(losses, name)
+
+    def _tell_losses(self, losses: Sequence[codec.Loss], name: str) -> None:
         if self._on_loss == "warn":
-            for loss in encoded.losses:
-                self._tell(told(loss, name))
+            for loss in losses:
+                if (name, loss.rule) not in self._told:
+                    self._told.add((name, loss.rule))
+                    self._tell(told(loss, name))
 
     def _store(self, name: str, encoded: codec.Encoded) -> Output:
         started = time.perf_counter()
