@@ -5,6 +5,7 @@ run_task <- function(session, task, problem, reuse, leased_ms) {
   set_environment(task$env)
   forget_random_state()
   the$task <- task_facts(task)
+  the$told <- character()
   attempt <- new_attempt(session, task)
   attempt$timings$lease <- leased_ms
   the$attempt <- attempt
@@ -27,7 +28,6 @@ new_attempt <- function(session, task) {
   attempt$session <- session
   attempt$task <- task
   attempt$timings <- list()
-  attempt$told <- character()
   attempt$fetch <- blob_reader(session$connection, session$object_root, task$lease$lease_token)
   attempt$keeper <- keeper_start_(
     session$connection$channel, session$token, task$lease$lease_token, task$lease$heartbeat_ms,

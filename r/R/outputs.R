@@ -10,7 +10,7 @@ success <- function(attempt) {
     Filter(Negate(is.null), sapply(mutable_loaded(state), \(name) encode_changed(attempt, name), simplify = FALSE))
   )
   for (name in names(encoded)) {
-    heed_losses(attempt, name, encoded[[name]]$losses)
+    heed_losses(attempt$task, name, encoded[[name]]$losses)
   }
   list(success = list(
     outputs = unname(Map(\(name, value) store_encoded(attempt, name, value), names(encoded), encoded)),
@@ -57,7 +57,7 @@ encode_changed <- function(attempt, name) {
   if (encoded$digest$hash == input$artifact$hash) {
     return(NULL)
   }
-  fresh <- encode_output(attempt, name, read_input(input, state$fetch))
+  fresh <- encode_output(attempt, name, read_input(input, state$fetch, state$task))
   if (encoded$digest$hash != fresh$digest$hash) encoded
 }
 
@@ -98,7 +98,7 @@ partial_outputs <- function(attempt) {
     tryCatch(
       {
         encoded <- encode_output(attempt, name, get(name, state$assigned))
-        heed_losses(attempt, name, encoded$losses)
+        heed_losses(attempt$task, name, encoded$losses)
         store_encoded(attempt, name, encoded)
       },
       error = \(e) NULL

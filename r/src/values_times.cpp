@@ -40,7 +40,7 @@ cpp11::sexp instants(const Slice& slice, bool as_integer) {
         values[at] = static_cast<double>(micros) / 1e6;
       },
       [&](std::int64_t at) { values[at] = NA_REAL; });
-  if (!is_exact) cpp11::package("instep")["warn_nanoseconds"]();
+  if (!is_exact) cpp11::package("instep")["signal_loss"]("NANOSECONDS", "has times finer than a microsecond, which are rounded");
   return out;
 }
 

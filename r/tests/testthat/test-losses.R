@@ -5,7 +5,7 @@ make_attempt <- function(on_loss, ...) {
   attempt$task <- self_state(attempt$self)$task
   attempt$session <- list(object_root = local_objects(parent.frame()))
   attempt$timings <- list()
-  attempt$told <- character()
+  the$told <- character()
   attempt
 }
 
@@ -67,6 +67,30 @@ test_that("what was read and not changed has no losses to heed", {
   attempt <- suppressWarnings(make_attempt("ERROR", model = model))
   expect_s3_class(attempt$self$model[[2L]], "formula")
   expect_length(success(attempt)$success$outputs, 0L)
+})
+
+rounded <- function() {
+  file <- test_path("values", "nanoseconds.manifest")
+  manifest <- readBin(file, "raw", file.size(file))
+  list(name = "when", artifact = list(hash = "b3:00", size = length(manifest)), manifest = manifest)
+}
+
+reading <- function(on_loss) {
+  the$told <- character()
+  new_self(make_task(list(rounded()), on_loss = paste0("LOSS_POLICY_", on_loss)), no_fetch)
+}
+
+test_that("a loss in reading is told, an error, or ignored", {
+  self <- reading("WARN")
+  line <- "Loss NANOSECONDS in artifact 'when' at self$when: it has times finer than a microsecond, which are rounded."
+  expect_identical(told(self$when), line)
+  expect_identical(told(new_self(self_state(self)$task, no_fetch)$when), character())
+  expect_identical(told(reading("IGNORE")$when), character())
+  condition <- expect_error(reading("ERROR")$when, "can't be read without loss", class = "instep_error_value_loss")
+  expect_identical(failure_kind(condition, "INTERNAL"), "FAILURE_KIND_INPUT_DECODE")
+  expect_identical(condition[c("artifact", "path", "code")], list(
+    artifact = "when", path = "self$when", code = "NANOSECONDS"
+  ))
 })
 
 test_that("a task that says nothing about losses warns", {
