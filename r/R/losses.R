@@ -93,8 +93,8 @@ heed_reading <- function(task) {
   \(losses, name) heed_losses(task, name, losses, "read")
 }
 
-# Called by the decoder in C++, which does not know in which artifact it is: see translate_decoding().
-signal_loss <- function(code, message) {
-  loss <- list(code = code, message = message)
+# Called by the decoder in C++ with the steps inside the artifact, whose name it does not know: see translate_decoding().
+signal_loss <- function(code, steps, message) {
+  loss <- list(code = code, path = steps, message = message)
   signalCondition(structure(list(message = message, call = NULL, loss = loss), class = c("instep_loss", "condition")))
 }

@@ -63,7 +63,8 @@ translate_decoding <- function(decoding, name, heed, error_call) {
     error = \(cnd) abort_value_decode(list(code = "FAILED"), name, error_call, parent = cnd)
   )
   if (!is.null(decoded$error)) abort_value_decode(decoded$error, name, error_call)
-  heed(distinct_losses(lapply(losses, \(loss) c(loss, path = paste0("self$", name)))), name)
+  named <- lapply(losses, \(loss) utils::modifyList(loss, list(path = paste0("self$", name, loss$path))))
+  heed(distinct_losses(named), name)
   decoded
 }
 

@@ -69,8 +69,8 @@ test_that("what was read and not changed has no losses to heed", {
   expect_length(success(attempt)$success$outputs, 0L)
 })
 
-rounded <- function() {
-  file <- test_path("values", "nanoseconds.manifest")
+rounded <- function(fixture = "nanoseconds") {
+  file <- test_path("values", paste0(fixture, ".manifest"))
   manifest <- readBin(file, "raw", file.size(file))
   list(name = "when", artifact = list(hash = "b3:00", size = length(manifest)), manifest = manifest)
 }
@@ -91,6 +91,16 @@ test_that("a loss in reading is told, an error, or ignored", {
   expect_identical(condition[c("artifact", "path", "code")], list(
     artifact = "when", path = "self$when", code = "NANOSECONDS"
   ))
+})
+
+test_that("a loss in reading names the place inside the artifact", {
+  place <- function(read) {
+    heeded <- NULL
+    read(rounded("nanoseconds_inside")$manifest, heed = \(losses, name) heeded <<- losses)
+    vapply(heeded, \(loss) loss$path, "")
+  }
+  expect_identical(place(\(...) decode_value(..., name = "x")), "self$x$b[[2]]$when")
+  expect_identical(place(\(manifest, ...) decode_item(manifest, 1, ..., name = "x")), "self$x[[2]][[2]]$when")
 })
 
 test_that("a task that says nothing about losses warns", {
