@@ -66,8 +66,8 @@ loss_bullets <- function(variable, texts) {
   stats::setNames(sprintf("{%s[[%d]]}", variable, seq_along(texts)), rep("x", length(texts)))
 }
 
-# Does with the losses of an artifact that is about to be stored, or that was read, as a task says: an error, or a line for
-# each in the task's log. What was told of an artifact and rule is not told again in the same task.
+# Does with the losses of an artifact that is about to be stored, or that was read, as a task says: an error, or a line
+# for each in the task's log. What was told of an artifact and rule is not told again in the same task.
 heed_losses <- function(task, name, losses, done = "stored") {
   on_loss <- task_on_loss(task)
   if (on_loss == "error" && length(losses) > 0L) {
@@ -93,7 +93,8 @@ heed_reading <- function(task) {
   \(losses, name) heed_losses(task, name, losses, "read")
 }
 
-# Called by the decoder in C++ with the steps inside the artifact, whose name it does not know: see translate_decoding().
+# Called by the decoder in C++ with the steps inside the artifact, whose name it does not know; see
+# translate_decoding().
 signal_loss <- function(code, steps, message) {
   loss <- list(code = code, path = steps, message = message)
   signalCondition(structure(list(message = message, call = NULL, loss = loss), class = c("instep_loss", "condition")))

@@ -3,7 +3,8 @@
 # `fetch` is a function of a blob's hash and size that gives the path of a file or a raw vector; NULL when all bytes are
 # in the manifest. Objects that only R can open are opened when `allow_opaque` says so and environment variable
 # INSTEP_ALLOW_OPAQUE does not forbid it: opening them can run code. Otherwise, and for objects of other languages, the
-# result has handles in their place. `heed` is a function of what is lost in reading and of the name; by default it warns.
+# result has handles in their place. `heed` is a function of what is lost in reading and of the name; by default it
+# warns.
 decode_value <- function(manifest, fetch = NULL, allow_opaque = TRUE, name = "value", heed = warn_of_reading,
                          error_call = parent.frame()) {
   force(manifest)
