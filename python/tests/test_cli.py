@@ -61,6 +61,7 @@ Options:
   --max-num-splits N  How many tasks one foreach may make.  [default: 10000]  [x>=1]
   --max-log-size N    How much of each log of a task is kept, in MB.  [default: 64]  [x>=1]
   --run-id-file FILE  File to write the run's id to, before its first task starts.
+  --on-loss POLICY    What to do about losses: warn, error or ignore.  [default: as the flow says]
   --namespace TEXT    Namespace of the run.  [default: user:NAME]
   -h, --help          Show this message and exit.
 """

@@ -20,10 +20,10 @@ def test_step_returns_the_method_with_a_mark() -> None:
 
 
 def test_step_with_options_marks_the_method() -> None:
-    @step(start=True, isolation="spawn")
+    @step(start=True, isolation="spawn", on_loss="error")
     def work(self: object) -> None: ...
 
-    assert vars(work)[MARKS] == StepMarks(start=True, isolation="spawn")
+    assert vars(work)[MARKS] == StepMarks(start=True, isolation="spawn", on_loss="error")
 
 
 def test_step_of_a_function_reference_knows_its_place() -> None:

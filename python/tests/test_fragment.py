@@ -16,7 +16,7 @@ class Pricing(FlowSpec):
     """
 
     include = ["pricing.R", "sub/more.py"]
-    isolation = "spawn"
+    isolation = "spawn"; on_loss = "error"
     folds = Parameter(
         "n-folds", default=5, help="Folds.", show_default=False
     )
@@ -27,7 +27,7 @@ class Pricing(FlowSpec):
 
     class Inner: ...
 
-    fit = step(r_function("models.R", "fit"), next="compare", isolation="reuse")
+    fit = step(r_function("models.R", "fit"), next="compare", isolation="reuse", on_loss="ignore")
 
     @step(start=True)
     def begin(self):
@@ -38,7 +38,7 @@ class Pricing(FlowSpec):
     def compare(self, inputs):
         self.next({"x": self.last, 2: "begin"}, condition="unit")
 
-    @step(end=True)
+    @step(end=True, on_loss="warn")
     def last(self):
         self.helper()
 
@@ -69,6 +69,7 @@ def test_fragment_says_what_the_class_is(pricing: graph_pb2.FlowFragment, tmp_pa
     assert (pricing.flow, pricing.language) == ("Pricing", "python")
     assert pricing.doc == "Fits models.\n\nAnd compares them."
     assert pricing.isolation == graph_pb2.ISOLATION_SPAWN
+    assert pricing.on_loss == graph_pb2.LOSS_POLICY_ERROR
     assert (pricing.location.file, pricing.location.line) == (str(tmp_path / "flow.py"), 5)
     assert list(pricing.problems) == []
 
@@ -94,6 +95,12 @@ def test_fragment_lists_steps_in_order(pricing: graph_pb2.FlowFragment, tmp_path
     assert steps["begin"].entry_point == graph_pb2.EntryPoint(language="python", file=file)
     assert [one.takes_inputs for one in pricing.steps] == [False, False, True, False]
     assert [one.isolation for one in pricing.steps] == [graph_pb2.ISOLATION_REUSE, 0, 0, 0]
+    assert [one.on_loss for one in pricing.steps] == [
+        graph_pb2.LOSS_POLICY_IGNORE,
+        0,
+        0,
+        graph_pb2.LOSS_POLICY_WARN,
+    ]
 
 
 def test_fragment_says_how_steps_go_on(pricing: graph_pb2.FlowFragment) -> None:
@@ -239,6 +246,16 @@ def test_fragment_include_of_a_base_is_beside_the_base(tmp_path: Path) -> None:
             "@step(isolation='x')\n    def start(self): ...",
             "isolation-unknown",
             "The isolation of step 'start' is 'x', which is none of fork, spawn, reuse.",
+        ),
+        (
+            "on_loss = 'raise'",
+            "on-loss-unknown",
+            "The on_loss of flow 'Flow' is 'raise', which is none of warn, error, ignore.",
+        ),
+        (
+            "@step(on_loss=True)\n    def start(self): ...",
+            "on-loss-unknown",
+            "The on_loss of step 'start' is True, which is none of warn, error, ignore.",
         ),
         (
             "n = Parameter('n', type=int, default='a')",

@@ -109,6 +109,7 @@ def make_self(
         tags=(),
         parameter_names=("folds",),
         namespace="user:ada",
+        on_loss="warn",
     )
     return bind(task, flow, lambda values: Artifacts(task.inputs, store, values))
 

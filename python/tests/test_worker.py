@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import datetime
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import grpc
 import pytest
@@ -87,6 +89,19 @@ FLOW = """
 
     def stores_generator(self):
         self.gen = (i for i in range(3))
+
+    def loses(self):
+        self.before = list(range(100_000))
+        self.notes = {"a": bytearray(b"a"), "b": [bytearray(b"b"), 1]}
+        self.small = bytearray(b"c")
+
+    def reads_mars(self):
+        self.year = self.when[0].year
+
+    def loses_and_fails(self):
+        self.notes = bytearray(b"a")
+        self.before = 1
+        raise ValueError("the tank is empty")
 
     def fails(self):
         self.before = 1
@@ -412,6 +427,73 @@ def test_switch_without_a_case_tells_variable_value_and_keys(
 def test_step_that_forgets_its_transition_fails(orchestrator: Orchestrator, run: Run) -> None:
     report = run("forgets", transition=transition("LINEAR", "end"), inputs=[orchestrator.put("never", False)])
     assert "ended without its transition. It must call self.next(self.end)" in report.failure.message
+
+
+# Losses.
+
+
+@pytest.mark.parametrize("policy", ["UNSPECIFIED", "WARN"])
+def test_losses_are_told_once_for_each_artifact_and_rule(
+    orchestrator: Orchestrator, run: Run, policy: str
+) -> None:
+    report = run(function="loses", on_loss=f"LOSS_POLICY_{policy}")
+    assert len(outputs(orchestrator, report)) == 3
+    assert orchestrator.logs["STDERR"].decode().splitlines() == [
+        "Loss BYTES in artifact 'notes' at self.notes[\"a\"]: a bytearray comes back as bytes.",
+        "Loss BYTES in artifact 'small' at self.small: a bytearray comes back as bytes.",
+    ]
+
+
+def test_losses_that_are_ignored_are_not_told(orchestrator: Orchestrator, run: Run) -> None:
+    report = run(function="loses", on_loss="LOSS_POLICY_IGNORE")
+    assert outputs(orchestrator, report)["small"] == b"c"
+    assert orchestrator.logs["STDERR"] == b""
+
+
+def test_losses_that_are_errors_fail_the_attempt_before_anything_is_written(
+    orchestrator: Orchestrator, run: Run
+) -> None:
+    report = run(function="loses", on_loss="LOSS_POLICY_ERROR")
+    assert report.failure.kind == failure_pb2.FAILURE_KIND_OUTPUT_ENCODE
+    assert report.failure.message == (
+        "Artifact 'notes' can't be stored without loss, as on_loss demands. "
+        'BYTES at self.notes["a"]: a bytearray comes back as bytes.'
+    )
+    assert {entry.key: entry.value for entry in report.failure.details} == {"artifact": "notes"}
+    assert list(report.partial_outputs) == []
+    assert not [file for file in orchestrator.root.rglob("*") if file.is_file()]
+
+
+def test_losses_that_are_errors_are_not_stored_for_a_step_that_failed(run: Run) -> None:
+    report = run(function="loses_and_fails", on_loss="LOSS_POLICY_ERROR")
+    assert report.failure.message == "the tank is empty"
+    assert [one.name for one in report.partial_outputs] == ["before"]
+
+
+def mars(orchestrator: Orchestrator) -> task_pb2.Input:
+    """A time that was stored in a zone that no machine knows."""
+    stored = orchestrator.put("when", [datetime.datetime(2024, 2, 29, tzinfo=ZoneInfo("Europe/Rome"))])
+    stored.manifest = stored.manifest.replace(b"Europe/Rome", b"Mars/Marine")
+    return stored
+
+
+def test_loss_in_reading_is_told(orchestrator: Orchestrator, run: Run) -> None:
+    assert outputs(orchestrator, run(function="reads_mars", inputs=[mars(orchestrator)])) == {"year": 2024}
+    assert orchestrator.logs["STDERR"].decode() == (
+        "Loss ZONE_UNKNOWN in artifact 'when' at self.when[0]: "
+        "time zone 'Mars/Marine' is not known here, so times are read in UTC.\n"
+    )
+
+
+def test_loss_in_reading_that_is_an_error_names_artifact_path_and_rule(
+    orchestrator: Orchestrator, run: Run
+) -> None:
+    failure = run(function="reads_mars", inputs=[mars(orchestrator)], on_loss="LOSS_POLICY_ERROR").failure
+    assert failure.kind == failure_pb2.FAILURE_KIND_INPUT_DECODE
+    assert failure.message == (
+        "Can't read the artifact 'when'. It can't be read without loss, as on_loss demands. "
+        "ZONE_UNKNOWN at self.when[0]: time zone 'Mars/Marine' is not known here, so times are read in UTC."
+    )
 
 
 # Failures.

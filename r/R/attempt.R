@@ -5,6 +5,7 @@ run_task <- function(session, task, problem, reuse, leased_ms) {
   set_environment(task$env)
   forget_random_state()
   the$task <- task_facts(task)
+  the$told <- character()
   attempt <- new_attempt(session, task)
   attempt$timings$lease <- leased_ms
   the$attempt <- attempt

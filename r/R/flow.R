@@ -9,12 +9,16 @@
 #' @param doc Documentation of the flow, a string.
 #' @param isolation How the processes of tasks are made: `"fork"` makes one per task from a session that has the file
 #'   loaded, `"spawn"` starts a fresh one per task, `"reuse"` lets one process run several tasks of one step.
+#' @param on_loss What to do about details of artifacts that do not come back as they were: `"warn"` tells each in the
+#'   task's log, `"error"` fails the attempt before anything is stored, `"ignore"` says nothing. It holds for all files
+#'   of the flow; [step()] and the option `--on-loss` of the command `run` can say otherwise. By default `"warn"`.
 #' @returns A flow, an object of class `instep_flow`.
 #' @seealso The class `FlowSpec` is its twin in Python.
 #' @export
 #' @examples
 #' flow("Pricing", doc = "Fits one price model per cut.")
-flow <- function(name, include = character(), doc = "", isolation = c("fork", "spawn", "reuse")) {
+flow <- function(name, include = character(), doc = "", isolation = c("fork", "spawn", "reuse"),
+                 on_loss = c("warn", "error", "ignore")) {
   check_string(name)
   check_string(doc)
   if (!grepl("^[A-Za-z_][A-Za-z0-9_]*$", name)) {
@@ -35,6 +39,7 @@ flow <- function(name, include = character(), doc = "", isolation = c("fork", "s
       include = include,
       doc = doc,
       isolation = if (missing(isolation)) NULL else match_choice(isolation, c("fork", "spawn", "reuse")),
+      on_loss = if (missing(on_loss)) NULL else match_choice(on_loss, names(loss_policies)),
       steps = list(),
       parameters = list(),
       location = call_location()

@@ -1,6 +1,7 @@
 # What a file says about its flow, as the message FlowFragment.
 
 isolations <- c(fork = "ISOLATION_FORK", spawn = "ISOLATION_SPAWN", reuse = "ISOLATION_REUSE")
+loss_policies <- c(warn = "LOSS_POLICY_WARN", error = "LOSS_POLICY_ERROR", ignore = "LOSS_POLICY_IGNORE")
 
 # `call_defaults` says whether defaults that are functions are called: they are when a run may be started.
 flow_fragment <- function(flow, file, call_defaults = TRUE) {
@@ -18,7 +19,8 @@ flow_fragment <- function(flow, file, call_defaults = TRUE) {
     parameters = lapply(flow$parameters, \(parameter) {
       parameter_spec(parameter, flow$name, locate(parameter, "parameter"), call_defaults)
     }),
-    isolation = if (!is.null(flow$isolation)) isolations[[flow$isolation]]
+    isolation = if (!is.null(flow$isolation)) isolations[[flow$isolation]],
+    on_loss = if (!is.null(flow$on_loss)) loss_policies[[flow$on_loss]]
   )
 }
 
@@ -43,6 +45,7 @@ step_spec <- function(step, file, location) {
     transition = step_transition(step, location),
     takes_inputs = step$join,
     isolation = if (!is.null(step$isolation)) isolations[[step$isolation]],
+    on_loss = if (!is.null(step$on_loss)) loss_policies[[step$on_loss]],
     is_start = step$start,
     is_end = step$end
   )

@@ -33,6 +33,7 @@ new_input <- function(join, constants, task, fetch) {
   input <- new_self(
     list(
       flow = task$flow, run_id = task$run_id, step = join$step, task_id = join$task_id, foreach = list(),
+      on_loss = task$on_loss,
       inputs = c(constants, join$artifacts)
     ),
     fetch

@@ -1,14 +1,19 @@
 # What an attempt leaves behind: encoding and storing artifacts, counting the elements of a foreach.
 
-# Stores what the step left behind.
+# Stores what the step left behind. Nothing is written before all of it is known to be storable.
 success <- function(attempt) {
   state <- self_state(attempt$self)
   count <- foreach_count(state)
   assigned <- ls(state$assigned, all.names = TRUE)
-  outputs <- lapply(assigned, \(name) store_output(attempt, name, get(name, state$assigned)))
-  changed <- Filter(Negate(is.null), lapply(mutable_loaded(state), \(name) store_changed(attempt, name)))
+  encoded <- c(
+    sapply(assigned, \(name) encode_output(attempt, name, get(name, state$assigned)), simplify = FALSE),
+    Filter(Negate(is.null), sapply(mutable_loaded(state), \(name) encode_changed(attempt, name), simplify = FALSE))
+  )
+  for (name in names(encoded)) {
+    heed_losses(attempt$task, name, encoded[[name]]$losses)
+  }
   list(success = list(
-    outputs = c(outputs, changed),
+    outputs = unname(Map(\(name, value) store_encoded(attempt, name, value), names(encoded), encoded)),
     foreach_count = count,
     forwarded = unname(lapply(setdiff(state$forwarded, assigned), \(name) {
       list(name = name, artifact = state$inputs[[name]]$artifact)
@@ -38,35 +43,35 @@ foreach_count <- function(state) {
 
 names_of <- function(state) c(names(state$inputs), ls(state$assigned, all.names = TRUE))
 
-# Encodes and stores one artifact. Answers with its Output message.
-store_output <- function(attempt, name, value) {
-  encoded <- timed(attempt, "encode", encode_value(value, name, error_call = NULL))
-  timed(attempt, "store", store_encoded(attempt, encoded))
-  output_message(name, encoded)
+# Its losses count once it is known to be stored: see heed_losses().
+encode_output <- function(attempt, name, value) {
+  timed(attempt, "encode", encode_value(value, name, on_loss = "ignore", error_call = NULL))
 }
 
-# A value that was read and may have been changed in place: stored when its content is another.
-store_changed <- function(attempt, name) {
+# A value that was read and may have been changed in place. NULL when its content is still the same. R objects, and what
+# another language wrote, can get other bytes although nobody changed them, so a value that seems changed is compared
+# with a fresh copy of what is stored.
+encode_changed <- function(attempt, name) {
   state <- self_state(attempt$self)
-  encoded <- timed(attempt, "encode", encode_value(get(name, state$loaded), name, error_call = NULL))
-  if (is_as_stored(encoded, state$inputs[[name]], state$fetch)) {
+  input <- state$inputs[[name]]
+  encoded <- encode_output(attempt, name, get(name, state$loaded))
+  if (encoded$digest$hash == input$artifact$hash) {
     return(NULL)
   }
-  timed(attempt, "store", store_encoded(attempt, encoded))
-  output_message(name, encoded)
-}
-
-# A value that another language wrote can get other bytes here although nobody changed it: a fresh copy gets them, too.
-is_as_stored <- function(encoded, input, fetch) {
-  digest <- encoded$digest$hash
-  digest == input$artifact$hash ||
-    digest == encode_value(read_input(input, fetch), input$name, on_loss = "ignore")$digest$hash
+  fresh <- encode_output(attempt, name, read_input(input, state$fetch, state$task))
+  if (encoded$digest$hash != fresh$digest$hash) encoded
 }
 
 # Manifests up to this size travel in messages and not through the store.
 max_inline_manifest <- 64 * 1024
 
-store_encoded <- function(attempt, encoded) {
+# Stores an artifact. Answers with its Output message.
+store_encoded <- function(attempt, name, encoded) {
+  timed(attempt, "store", store_manifest(attempt, encoded))
+  output_message(name, encoded)
+}
+
+store_manifest <- function(attempt, encoded) {
   blobs <- encoded$blobs
   if (length(encoded$manifest) > max_inline_manifest) {
     blobs <- c(blobs, list(c(encoded$digest, list(data = encoded$manifest))))
@@ -91,7 +96,14 @@ output_message <- function(name, encoded) {
 partial_outputs <- function(attempt) {
   state <- self_state(attempt$self)
   outputs <- lapply(ls(state$assigned, all.names = TRUE), \(name) {
-    tryCatch(store_output(attempt, name, get(name, state$assigned)), error = \(e) NULL)
+    tryCatch(
+      {
+        encoded <- encode_output(attempt, name, get(name, state$assigned))
+        heed_losses(attempt$task, name, encoded$losses)
+        store_encoded(attempt, name, encoded)
+      },
+      error = \(e) NULL
+    )
   })
   Filter(Negate(is.null), outputs)
 }

@@ -9,8 +9,9 @@
 #'
 #' @param flow A flow, from [flow()].
 #' @param ... Options of the command, by name: `max_workers`, `max_num_splits`, `max_log_size`, `tag` (also several),
-#'   `run_id_file`, `namespace`, `quiet = TRUE`; `resume = TRUE` or the name of a step, and `origin_run_id`. Any other
-#'   name is a parameter of the flow.
+#'   `run_id_file`, `namespace`, `on_loss` (`"warn"`, `"error"` or `"ignore"`, for all steps; see [flow()]),
+#'   `quiet = TRUE`; `resume = TRUE` or the name of a step, and `origin_run_id`. Any other name is a parameter of the
+#'   flow.
 #' @returns The exit status, invisibly: 0 for success. In a script a failure ends R with that status. In a file that is
 #'   being loaded, the flow, invisibly.
 #' @export
@@ -98,7 +99,8 @@ script_arguments <- function(script) {
 
 # Options of `run` and `resume` that are not parameters.
 run_options <- c(
-  "max_workers", "max_num_splits", "max_log_size", "tag", "with", "run_id_file", "namespace", "origin_run_id"
+  "max_workers", "max_num_splits", "max_log_size", "tag", "with", "run_id_file", "namespace", "on_loss",
+  "origin_run_id"
 )
 
 # What the command line gets: the options given to run() go right after the command, before what was typed.

@@ -94,7 +94,7 @@ self_read <- function(state, name) {
     return(get(name, state$loaded))
   }
   if (!is.null(state$inputs[[name]])) {
-    value <- read_input(state$inputs[[name]], state$fetch)
+    value <- read_input(state$inputs[[name]], state$fetch, state$task)
     assign(name, value, state$loaded)
     return(value)
   }
@@ -110,9 +110,9 @@ no_attribute <- function(flow, name) {
   abort("AttributeError: flow {.val {flow}} has no attribute {.val {name}}.", "attribute", artifact = name, call = NULL)
 }
 
-# Reads the value of an Input message.
-read_input <- function(input, fetch) {
-  decode_value(input_manifest(input, fetch), fetch, name = input$name, error_call = NULL)
+# Reads the value of an Input message for a task.
+read_input <- function(input, fetch, task) {
+  decode_value(input_manifest(input, fetch), fetch, name = input$name, heed = heed_reading(task), error_call = NULL)
 }
 
 input_manifest <- function(input, fetch) {
@@ -170,7 +170,7 @@ foreach_item <- function(state, level) {
     item <- if (!is.null(frame$items)) {
       decode_item(
         input_manifest(frame$items, state$fetch), frame$index, state$fetch,
-        name = frame$variable, error_call = NULL
+        name = frame$variable, heed = heed_reading(state$task), error_call = NULL
       )
     }
     assign(key, item, state$loaded)

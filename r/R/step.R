@@ -17,6 +17,8 @@
 #' @param join Whether the step joins branches, so that its function takes `inputs`. By default read off the function.
 #' @param start,end Whether the step is the first (last) of the flow. A step named `start` (`end`) need not say so.
 #' @param isolation How the processes of the step's tasks are made; see [flow()].
+#' @param on_loss What to do about details of artifacts that do not come back as they were; see [flow()]. By default as
+#'   the flow says.
 #' @returns The flow, with the step.
 #' @seealso The decorator `step` is its twin in Python.
 #' @export
@@ -27,7 +29,7 @@
 #'   step("join", \(self, inputs) self$count <- length(inputs), next_step = "end") |>
 #'   step("end")
 step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, foreach = NULL, join = NULL,
-                 start = FALSE, end = FALSE, isolation = NULL) {
+                 start = FALSE, end = FALSE, isolation = NULL, on_loss = NULL) {
   if (missing(flow)) {
     return(do.call(stats::step, list(...), quote = TRUE, envir = parent.frame()))
   }
@@ -51,6 +53,7 @@ step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, fo
     start = start,
     end = end,
     isolation = if (!is.null(isolation)) match_choice(isolation, c("fork", "spawn", "reuse")),
+    on_loss = if (!is.null(on_loss)) match_choice(on_loss, names(loss_policies)),
     location = call_location()
   )
   flow

@@ -3,24 +3,25 @@
 # `fetch` is a function of a blob's hash and size that gives the path of a file or a raw vector; NULL when all bytes are
 # in the manifest. Objects that only R can open are opened when `allow_opaque` says so and environment variable
 # INSTEP_ALLOW_OPAQUE does not forbid it: opening them can run code. Otherwise, and for objects of other languages, the
-# result has handles in their place.
-decode_value <- function(manifest, fetch = NULL, allow_opaque = TRUE, name = "value",
+# result has handles in their place. `heed` is a function of what is lost in reading and of the name; by default it
+# warns.
+decode_value <- function(manifest, fetch = NULL, allow_opaque = TRUE, name = "value", heed = warn_of_reading,
                          error_call = parent.frame()) {
   force(manifest)
   decoded <- translate_decoding(
     value_decode_(manifest, fetch, allow_opaque && opaque_is_allowed(), the$types),
-    name, error_call
+    name, heed, error_call
   )
   decoded$value
 }
 
 # The item of a foreach, counted from 0. Where the format allows, nothing else of the value is read.
 decode_item <- function(manifest, index0, fetch = NULL, allow_opaque = TRUE, name = "value",
-                        error_call = parent.frame()) {
+                        heed = warn_of_reading, error_call = parent.frame()) {
   force(manifest)
   decoded <- translate_decoding(
     value_decode_item_(manifest, index0, fetch, allow_opaque && opaque_is_allowed(), the$types),
-    name, error_call
+    name, heed, error_call
   )
   if (decoded$is_element) decoded$value else take_item(decoded$value, index0 + 1, name, error_call)
 }
@@ -54,15 +55,18 @@ opaque_is_allowed <- function() {
   !tolower(Sys.getenv("INSTEP_ALLOW_OPAQUE")) %in% c("false", "0", "no")
 }
 
-# Runs a decoding; gives its result or raises `instep_error_value_decode`.
-translate_decoding <- function(decoding, name, error_call) {
+# Runs a decoding; gives its result or raises `instep_error_value_decode`. Its losses are heeded when it is done.
+translate_decoding <- function(decoding, name, heed, error_call) {
+  losses <- list()
   decoded <- tryCatch(
-    decoding,
+    withCallingHandlers(decoding, instep_loss = \(cnd) losses[[length(losses) + 1L]] <<- cnd$loss),
     instep_error = \(cnd) stop(cnd),
     instep_type_failure = \(cnd) list(error = cnd),
     error = \(cnd) abort_value_decode(list(code = "FAILED"), name, error_call, parent = cnd)
   )
   if (!is.null(decoded$error)) abort_value_decode(decoded$error, name, error_call, parent = decoded$error$parent)
+  named <- lapply(losses, \(loss) utils::modifyList(loss, list(path = paste0("self$", name, loss$path))))
+  heed(distinct_losses(named), name)
   decoded
 }
 
@@ -78,13 +82,6 @@ abort_value_decode <- function(error, name, error_call, parent = NULL) {
 # What the C++ side leaves to R.
 
 has_package <- function(package) nzchar(system.file(package = package))
-
-warn_nanoseconds <- function() {
-  cli::cli_warn(
-    "Times are rounded to microseconds, which is finer than R's times are in general.",
-    class = c("instep_warning_loss", "instep_warning")
-  )
-}
 
 # data.table needs a pointer to itself and spare room for columns.
 renew_data_table <- function(x) data.table::setalloccol(x)

@@ -1,7 +1,8 @@
 # Turns a value into a manifest and the blobs that it names.
 #
 # `name` is the name of the artifact, for messages. What does not survive is a warning of class `instep_warning_loss`,
-# nothing at all, or an error, as `on_loss` says; it is in `losses` anyway. With `inline`, all bytes are in the manifest.
+# nothing at all, or an error, as `on_loss` says; it is in `losses` anyway, once for each rule. With `inline`, all bytes
+# are in the manifest.
 #
 # Gives a list of `manifest` (raw), `digest` (`hash`, `size`), `blobs` (each with `hash`, `size` and `data`, which goes
 # to object_put() or blob_bytes(), or is NULL when the store has the blob already), `portable`, `type`, `summary`,
@@ -14,6 +15,7 @@ encode_value <- function(x, name = "value", on_loss = c("warn", "ignore", "error
     instep_type_failure = \(cnd) list(error = cnd)
   )
   if (!is.null(encoded$error)) abort_value_encode(encoded$error, name, error_call)
+  encoded$losses <- distinct_losses(encoded$losses)
   report_losses(encoded$losses, name, on_loss, error_call)
   encoded$type <- value_type(x)
   encoded$summary <- value_summary(x, encoded$portable)
@@ -23,19 +25,6 @@ encode_value <- function(x, name = "value", on_loss = c("warn", "ignore", "error
 # Who writes, for people.
 producer <- function() {
   sprintf("instep %s (r %s)", getNamespaceVersion("instep"), getRversion())
-}
-
-report_losses <- function(losses, name, on_loss, error_call) {
-  if (length(losses) == 0 || on_loss == "ignore") return(invisible())
-  bullets <- vapply(losses, \(loss) paste0(loss$path, " ", loss$message, "."), "")
-  message <- c(
-    "Artifact {.field {name}} is not stored exactly.",
-    stats::setNames(sprintf("{bullets[[%d]]}", seq_along(bullets)), rep("i", length(bullets)))
-  )
-  if (on_loss == "error") {
-    cli::cli_abort(message, class = c("instep_error_value_loss", "instep_error"), losses = losses, call = error_call)
-  }
-  cli::cli_warn(message, class = c("instep_warning_loss", "instep_warning"), losses = losses)
 }
 
 abort_value_encode <- function(error, name, error_call) {

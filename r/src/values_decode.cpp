@@ -21,19 +21,14 @@ struct OpenPart {
   std::int64_t taken = 0;
 };
 
-// One step into a list.
-struct Step {
-  const std::vector<Name>* names;
-  std::size_t index;
-};
-
 class Decoder {
  public:
-  Decoder(Span bytes, BlobReader& blobs, const DecodeOptions& options, int level)
+  Decoder(Span bytes, BlobReader& blobs, const DecodeOptions& options, Path& path, int level)
       : bytes_(bytes),
         manifest_(read_manifest(bytes)),
         blobs_(blobs),
         options_(options),
+        path_(path),
         level_(level),
         memo_(allocate(VECSXP, static_cast<std::int64_t>(manifest_.nodes.size()))),
         is_decoded_(manifest_.nodes.size()),
@@ -68,9 +63,8 @@ class Decoder {
   ColumnHints hints(const Params& params, const OptionalIndex& levels, const std::vector<Attr>& attrs, bool is_own);
   void set_attributes(SEXP x, const std::vector<Attr>& attrs, bool is_own);
   SEXP strings(Index index);
-  // The values of a list; `names`, if any, are for messages.
-  cpp11::sexp list(const std::vector<Index>& values, const std::vector<Name>* names = nullptr);
-  std::string path() const;
+  // The values of a list; `names` are for the path.
+  cpp11::sexp list(const std::vector<Index>& values, SEXP names = R_NilValue);
   cpp11::sexp dimnames(const std::vector<Index>& dimnames, const std::vector<Name>& names);
   cpp11::sexp handle(const OpaqueNode& opaque, Index index, const char* reason);
   std::string standalone(const OpaqueNode& opaque, Index index);
@@ -81,12 +75,12 @@ class Decoder {
   Manifest manifest_;
   BlobReader& blobs_;
   const DecodeOptions& options_;
+  // Where the node is that is being decoded.
+  Path& path_;
   int level_;
   cpp11::sexp memo_;
   std::vector<bool> is_decoded_;
   std::vector<std::unique_ptr<OpenPart>> parts_;
-  // Where in the value the node is that is being decoded.
-  std::vector<Step> steps_;
 };
 
 cpp11::sexp names_vector(const std::vector<Name>& names) {
@@ -119,16 +113,7 @@ cpp11::sexp Decoder::decode_node(Index index) {
   cpp11::sexp out = std::visit([&](const auto& kind) { return decode(kind, index); }, node.kind);
   if (node.registered_type == nullptr) return out;
   const SEXP type = options_.types.of_name(*node.registered_type);
-  return type == R_NilValue ? out : from_portable(type, out, path());
-}
-
-std::string Decoder::path() const {
-  std::string out;
-  for (const Step& step : steps_) {
-    const Name name = step.names == nullptr ? Name() : (*step.names)[step.index];
-    out += name && !name->empty() ? "$" + *name : "[[" + std::to_string(step.index + 1) + "]]";
-  }
-  return out;
+  return type == R_NilValue ? out : from_portable(type, out, path_.text());
 }
 
 // ---- parts
@@ -165,6 +150,7 @@ ColumnHints Decoder::hints(const Params& params, const OptionalIndex& levels, co
                            bool is_own) {
   ColumnHints out;
   out.params = &params;
+  out.path = &path_;
   if (levels) out.levels = node(*levels);
   if (!is_own) return out;
   for (const Attr& attr : attrs) {
@@ -265,12 +251,12 @@ cpp11::sexp Decoder::decode(const Boxed<ArrayNode>& array, Index index) {
 
 // ---- lists
 
-cpp11::sexp Decoder::list(const std::vector<Index>& values, const std::vector<Name>* names) {
+cpp11::sexp Decoder::list(const std::vector<Index>& values, SEXP names) {
   cpp11::sexp out = allocate(VECSXP, static_cast<std::int64_t>(values.size()));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    steps_.push_back({names, i});
+    path_.enter(names, static_cast<R_xlen_t>(i));
     SET_VECTOR_ELT(out, i, node(values[i]));
-    steps_.pop_back();
+    path_.leave();
   }
   return out;
 }
@@ -282,8 +268,9 @@ cpp11::sexp Decoder::decode(const SeqNode& seq, Index index) {
 }
 
 cpp11::sexp Decoder::decode(const RecordNode& record, Index index) {
-  cpp11::sexp out = list(record.values, &record.names);
-  set_attribute(out, "names", names_vector(record.names));
+  const cpp11::sexp names = names_vector(record.names);
+  cpp11::sexp out = list(record.values, names);
+  set_attribute(out, "names", names);
   set_attributes(out, manifest_.nodes[index].attrs, is_own(index));
   return out;
 }
@@ -331,15 +318,20 @@ cpp11::sexp Decoder::decode(const Boxed<TableNode>& table, Index index) {
   part.taken = part.stream.rows;
   cpp11::sexp columns = allocate(VECSXP, static_cast<std::int64_t>(table->columns.size()));
   std::vector<Name> labels;
+  for (const ColumnNode& column : table->columns) {
+    labels.push_back(column.index && !column.label ? "index" : column.label);
+  }
+  const cpp11::sexp names = names_vector(labels);
   std::size_t indices = 0;
   for (std::size_t i = 0; i < table->columns.size(); ++i) {
     const ColumnNode& column = table->columns[i];
+    path_.enter(names, static_cast<R_xlen_t>(i));
     const ColumnHints hints = this->hints(column.params, column.levels, column.attrs, is_own(index));
     const Slice slice{part.stream.fields[i], part.stream.columns[i], 0, table->rows};
     cpp11::sexp values = decode_column(slice, column.logical, hints);
     set_attributes(values, column.attrs, is_own(index));
     SET_VECTOR_ELT(columns, i, values);
-    labels.push_back(column.index && !column.label ? "index" : column.label);
+    path_.leave();
     require(!column.index || indices == i, "A data frame has an index that is not in front.");
     indices += column.index;
   }
@@ -418,7 +410,7 @@ cpp11::sexp Decoder::decode(const Boxed<OpaqueNode>& opaque, Index index) {
 }
 
 cpp11::sexp Decoder::decode(const Boxed<Digest>& digest, Index) {
-  Decoder other(blobs_.read(*digest), blobs_, options_, level_ + 1);
+  Decoder other(blobs_.read(*digest), blobs_, options_, path_, level_ + 1);
   return other.node(0);
 }
 
@@ -443,12 +435,13 @@ Item Decoder::item(std::int64_t index) {
   if (type != nullptr && options_.types.of_name(*type) != R_NilValue) return {cpp11::sexp(node(0)), false};
   const auto child = [&](const std::vector<Index>& values) {
     require(index >= 0 && index < static_cast<std::int64_t>(values.size()), "The value has no such item.");
+    path_.enter(R_NilValue, static_cast<R_xlen_t>(index));
     return Item{cpp11::sexp(node(values[index]))};
   };
   if (const auto* seq = std::get_if<SeqNode>(&root)) return child(seq->values);
   if (const auto* record = std::get_if<RecordNode>(&root)) return child(record->values);
   if (const auto* digest = std::get_if<Boxed<Digest>>(&root)) {
-    Decoder other(blobs_.read(**digest), blobs_, options_, level_ + 1);
+    Decoder other(blobs_.read(**digest), blobs_, options_, path_, level_ + 1);
     return other.item(index);
   }
   const auto* vector = std::get_if<Boxed<VectorNode>>(&root);
@@ -464,13 +457,15 @@ Item Decoder::item(std::int64_t index) {
 
 cpp11::sexp decode(Span manifest, SEXP fetch, const DecodeOptions& options) {
   BlobReader blobs(fetch);
-  Decoder decoder(manifest, blobs, options, 0);
+  Path path("");  // the caller knows the name of the artifact
+  Decoder decoder(manifest, blobs, options, path, 0);
   return decoder.node(0);
 }
 
 Item decode_item(Span manifest, std::int64_t index, SEXP fetch, const DecodeOptions& options) {
   BlobReader blobs(fetch);
-  Decoder decoder(manifest, blobs, options, 0);
+  Path path("");  // the caller knows the name of the artifact
+  Decoder decoder(manifest, blobs, options, path, 0);
   return decoder.item(index);
 }
 

@@ -12,6 +12,7 @@
 
 #include "values_arrow.h"
 #include "values_manifest.h"
+#include "values_path.h"
 #include "values_types.h"
 
 namespace instep {
@@ -79,6 +80,8 @@ struct ColumnHints {
   cpp11::sexp levels;
   // A bytes value that is not a list of them.
   bool is_scalar = false;
+  // Where the column is, for losses.
+  const Path* path = nullptr;
 };
 
 // The vector that a column of the given logical type is in R, with the attributes that the type implies.

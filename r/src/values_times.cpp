@@ -26,9 +26,9 @@ cpp11::sexp quotients(const Slice& slice, double divisor, bool as_integer) {
 }
 
 // Nanoseconds to the nearest microsecond first, so that both units read alike.
-cpp11::sexp instants(const Slice& slice, bool as_integer) {
+cpp11::sexp instants(const Slice& slice, const ColumnHints& hints) {
   expect(slice, {ArrowType::kTimestampMicro, ArrowType::kTimestampNano});
-  if (slice.field.type == ArrowType::kTimestampMicro) return quotients(slice, 1e6, as_integer);
+  if (slice.field.type == ArrowType::kTimestampMicro) return quotients(slice, 1e6, hints.is_integer);
   cpp11::sexp out = allocate(REALSXP, slice.count);
   double* values = REAL(out);
   bool is_exact = true;
@@ -40,7 +40,10 @@ cpp11::sexp instants(const Slice& slice, bool as_integer) {
         values[at] = static_cast<double>(micros) / 1e6;
       },
       [&](std::int64_t at) { values[at] = NA_REAL; });
-  if (!is_exact) cpp11::package("instep")["warn_nanoseconds"]();
+  if (!is_exact) {
+    cpp11::package("instep")["signal_loss"]("NANOSECONDS", hints.path == nullptr ? "" : hints.path->text(),
+                                            "has times finer than a microsecond, which are rounded");
+  }
   return out;
 }
 
@@ -58,7 +61,7 @@ double unit_micros(const std::string& units) {
 }  // namespace
 
 cpp11::sexp decode_instant(const Slice& slice, const ColumnHints& hints) {
-  cpp11::sexp out = instants(slice, hints.is_integer);
+  cpp11::sexp out = instants(slice, hints);
   set_class(out, {"POSIXct", "POSIXt"});
   const std::string* zone = find_param(*hints.params, "tz");
   if (hints.tzone) {
@@ -74,7 +77,7 @@ cpp11::sexp decode_instant(const Slice& slice, const ColumnHints& hints) {
 }
 
 cpp11::sexp decode_naive(const Slice& slice, const ColumnHints& hints) {
-  cpp11::sexp out = instants(slice, hints.is_integer);
+  cpp11::sexp out = instants(slice, hints);
   set_class(out, {"POSIXct", "POSIXt"});
   set_attribute(out, "tzone", text_scalar("UTC"));
   set_attribute(out, "instep_naive", cpp11::safe[Rf_ScalarLogical](TRUE));

@@ -12,6 +12,7 @@ from instep_server.core.graph import assemble
 from instep_server.core.graph_types import (
     Isolation,
     Location,
+    LossPolicy,
     ParameterSpec,
     ParameterType,
     Problem,
@@ -29,12 +30,16 @@ PROBLEM = Problem(
 )
 
 
+@pytest.mark.parametrize("on_loss", [None, *LossPolicy])
 @pytest.mark.parametrize("isolation", [None, *Isolation])
 @pytest.mark.parametrize("text", ["", "a", "a b", "*a", "?a b"])
-def test_step_survives_a_round_trip(text: str, isolation: Isolation | None) -> None:
-    spec = step("fit", doc="Fits.", isolation=isolation, is_start=True, takes_inputs=True)
+def test_step_survives_a_round_trip(
+    text: str, isolation: Isolation | None, on_loss: LossPolicy | None
+) -> None:
+    spec = step("fit", doc="Fits.", isolation=isolation, on_loss=on_loss, is_start=True, takes_inputs=True)
     spec = replace(spec, transition=replace(transition(text), location=Location(MAIN, 8)))
-    assert _convert.step_from_proto(_convert.step_to_proto(spec, isolation=isolation)) == spec
+    message = _convert.step_to_proto(spec, isolation=isolation, on_loss=on_loss)
+    assert _convert.step_from_proto(message) == spec
 
 
 @pytest.mark.parametrize("kind", ParameterType)
@@ -80,6 +85,7 @@ def test_source_of_a_loaded_file() -> None:
         parameters=[graph_pb2.ParameterSpec(name="folds", variable="folds", location=place)],
         constants=[graph_pb2.ConstantSpec(name="unit", manifest=b"m", location=place)],
         isolation=graph_pb2.ISOLATION_SPAWN,
+        on_loss=graph_pb2.LOSS_POLICY_ERROR,
         problems=[_convert.problem_to_proto(PROBLEM)],
     )
     message = host_pb2.HostLoaded(
@@ -91,6 +97,7 @@ def test_source_of_a_loaded_file() -> None:
     assert source.problem is None
     assert source.fragment is not None
     assert source.fragment.isolation is Isolation.SPAWN
+    assert source.fragment.on_loss is LossPolicy.ERROR
     assert source.fragment.problems == (PROBLEM,)
     assert [one.name for one in source.fragment.steps] == ["fit"]
     assert source.fragment.includes[0].location == Location("/flows/a.R", 1)
@@ -114,6 +121,7 @@ def test_graph_becomes_a_message() -> None:
         graph_pb2.ISOLATION_REUSE,
         graph_pb2.ISOLATION_FORK,
     ]
+    assert [one.on_loss for one in message.steps] == [graph_pb2.LOSS_POLICY_WARN] * 2
     assert (message.flow, message.doc, message.start, message.end) == ("Pricing", "Prices.", "start", "end")
     assert [one.name for one in message.parameters] == ["folds"]
     assert [one.name for one in message.constants] == ["unit"]

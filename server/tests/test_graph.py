@@ -11,6 +11,7 @@ from instep_server.core.graph import assemble, unsupported
 from instep_server.core.graph_types import (
     Isolation,
     Location,
+    LossPolicy,
     OpenSplit,
     Problem,
     Source,
@@ -483,6 +484,14 @@ def test_graph_isolation_is_that_of_the_step_else_the_flow_else_fork() -> None:
     assert flow is not None
     assert [one.isolation for one in flow.steps] == [Isolation.SPAWN, Isolation.REUSE]
     assert valid({"only": ""}).step("only").isolation is Isolation.FORK
+
+
+def test_graph_on_loss_is_that_of_the_step_else_the_flow_else_warn() -> None:
+    own = step("start", "end", on_loss=LossPolicy.IGNORE)
+    flow = assemble(source([own, step("end")], on_loss=LossPolicy.ERROR), ()).graph
+    assert flow is not None
+    assert [one.on_loss for one in flow.steps] == [LossPolicy.IGNORE, LossPolicy.ERROR]
+    assert valid({"only": ""}).step("only").on_loss is LossPolicy.WARN
 
 
 def test_graph_keeps_parameters_and_documentation() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from instep_server.core.graph_types import (
     FileReference,
     Isolation,
     Location,
+    LossPolicy,
     Problem,
     Source,
 )
@@ -55,6 +57,25 @@ def test_assemble_documentation_is_that_of_the_first_file_that_has_any() -> None
     graph = assemble(main, [other]).graph
     assert graph is not None
     assert graph.doc == "From the other."
+
+
+@pytest.mark.parametrize("main_says", [None, LossPolicy.ERROR])
+def test_assemble_on_loss_of_one_file_holds_for_the_flow(main_says: LossPolicy | None) -> None:
+    main, other = mixed(on_loss=LossPolicy.ERROR)
+    assert main.fragment is not None
+    main = replace(main, fragment=replace(main.fragment, on_loss=main_says))
+    graph = assemble(main, [other]).graph
+    assert graph is not None
+    assert {one.on_loss for one in graph.steps} == {LossPolicy.ERROR}
+
+
+def test_assemble_files_that_differ_on_losses_are_refused() -> None:
+    main = source({"start": "fit", "end": ""}, includes=[OTHER], on_loss=LossPolicy.WARN)
+    other = source({"fit": "end"}, file=OTHER, on_loss=LossPolicy.IGNORE)
+    found = problem(assemble(main, [other]))
+    assert found.code == "on-loss-differs"
+    assert found.message == "on_loss is 'warn' in 'pricing.py' but 'ignore' in 'pricing.R'."
+    assert found.locations == (Location(OTHER, 1), Location(MAIN, 1))
 
 
 def test_assemble_mutual_includes_are_merged_once() -> None:
@@ -166,6 +187,11 @@ def test_assemble_flow_of_a_function_file_is_not_merged() -> None:
             ["n-folds", "N_folds"],
             "parameter-doubled",
             "Parameters 'n-folds' and 'N_folds' have the same name but for case and dashes.",
+        ),
+        (
+            ["on_loss"],
+            "parameter-reserved",
+            "Parameter 'on_loss' has the name of an option of the run command.",
         ),
         (["tag"], "parameter-reserved", "Parameter 'tag' has the name of an option of the run command."),
         (

@@ -117,6 +117,22 @@ def test_task_tells_all_about_itself(rig: Rig, worker: HandWorker) -> None:
     assert task.queued_unix_ms > 0
 
 
+@pytest.mark.parametrize(
+    ("run_says", "told"),
+    [
+        (graph_pb2.LOSS_POLICY_UNSPECIFIED, graph_pb2.LOSS_POLICY_WARN),
+        (graph_pb2.LOSS_POLICY_ERROR, graph_pb2.LOSS_POLICY_ERROR),
+    ],
+)
+def test_task_tells_what_to_do_about_losses(
+    rig: Rig, run_says: graph_pb2.LossPolicy, told: graph_pb2.LossPolicy
+) -> None:
+    rig.run = rig.submit(on_loss=run_says)
+    worker = rig.hand.worker()
+    worker.register()
+    assert worker.task.on_loss == told
+
+
 def test_register_again_gives_the_same_session_and_task(rig: Rig, worker: HandWorker, refusal) -> None:
     first = worker.register()
     second = worker.register()

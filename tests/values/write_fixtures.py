@@ -42,6 +42,10 @@ def fixtures() -> dict[str, object]:
             2024, 2, 29, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=5, minutes=30))
         ),
         "nanoseconds": np.array([1_000_001_501, np.iinfo("int64").min], "datetime64[ns]"),
+        "nanoseconds_inside": {
+            "exact": np.array([1_000], "datetime64[ns]"),
+            "b": [1, pd.DataFrame({"n": [1], "when": np.array([1_001], "datetime64[ns]")})],
+        },
         "array_c": cells,
         "array_f": np.asfortranarray(cells),
         "matrix_c": np.arange(2700.0).reshape(45, 60),

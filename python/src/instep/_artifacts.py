@@ -21,6 +21,7 @@ from instep._reading import reading
 from instep._task import Input, InputKind, Output
 from instep._unchanged import Footprint, footprint_of
 from instep.errors import InstepError
+from instep.values._loss import reading_refusal, refusal, told
 
 INLINE_BYTES = 64 * 1024
 """Manifests up to this size travel with the report; larger ones are stored as blobs."""
@@ -53,10 +54,22 @@ class Artifacts:
         inputs: What the task starts with, by name.
         blobs: Where bytes are read and written.
         values: Takes what user code reads and assigns, by name.
+        on_loss: What to do about losses.
+        tell: Takes a line for each loss, once for each artifact and rule.
     """
 
-    def __init__(self, inputs: Mapping[str, Input], blobs: Blobs, values: dict[str, object]) -> None:
+    def __init__(
+        self,
+        inputs: Mapping[str, Input],
+        blobs: Blobs,
+        values: dict[str, object],
+        on_loss: codec.OnLoss = "ignore",
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.values = values
+        self._on_loss = on_loss
+        self._tell = tell
+        self._told: set[tuple[str, str]] = set()
         self._inputs = dict(inputs)
         self._blobs = blobs
         self._assigned: set[str] = set()
@@ -65,7 +78,6 @@ class Artifacts:
         self._stored: list[codec.Blob] = []
         self._footprints: dict[str, Footprint] = {}
         self._inline_left = ALL_INLINE_BYTES
-        self.losses: dict[str, Sequence[codec.Loss]] = {}
         self.decode_seconds = 0.0
         self.encode_seconds = 0.0
         self.store_seconds = 0.0
@@ -94,7 +106,10 @@ class Artifacts:
             fetched.append(self._blobs.fetch(hash, size))
             return fetched[-1]
 
-        value = self._decode(self._inputs[name], lambda manifest: codec.decode(manifest, fetch))
+        value = self._decode(
+            self._inputs[name],
+            lambda manifest: codec.decode(manifest, fetch, name=name, heed=self._heed_reading),
+        )
         if footprint := footprint_of(value, fetched):
             self._footprints[name] = footprint
         fetched.clear()  # handles keep `fetch`
@@ -128,26 +143,41 @@ class Artifacts:
 
     def decode(self, stored: Input) -> object:
         """Decodes a stored value anew."""
-        return self._decode(stored, lambda manifest: codec.decode(manifest, self._blobs.fetch))
+        return self._decode(
+            stored,
+            lambda manifest: codec.decode(
+                manifest, self._blobs.fetch, name=stored.name, heed=self._heed_reading
+            ),
+        )
 
     def decode_item(self, stored: Input, index: int) -> object:
         """Decodes one item of a stored value, without the others where that is possible."""
-        return self._decode(stored, lambda manifest: codec.decode_item(manifest, index, self._blobs.fetch))
+        return self._decode(
+            stored,
+            lambda manifest: codec.decode_item(
+                manifest, index, self._blobs.fetch, name=stored.name, heed=self._heed_reading
+            ),
+        )
 
     def outputs(self) -> tuple[Output, ...]:
-        """Stores all that was assigned or changed.
+        """Stores all that was assigned or changed. Nothing is written before all of it is known to be storable.
 
         Raises:
-            ValueEncodeError: A value cannot be stored. It names the artifact.
+            ValueEncodeError: A value cannot be stored, or not without a loss that is an error. It names the artifact.
         """
-        return tuple(self._store(name, encoded) for name, encoded in self._changed())
+        changed = list(self._changed())
+        for name, encoded in changed:
+            self._heed_losses(name, encoded)
+        return tuple(self._store(name, encoded) for name, encoded in changed)
 
     def assigned_outputs(self) -> tuple[Output, ...]:
         """Stores what was assigned and can be stored, for an attempt that failed."""
         outputs = []
         for name in sorted(self._assigned & self.values.keys()):
             try:
-                outputs.append(self._store(name, self._encode(name)))
+                encoded = self._encode(name)
+                self._heed_losses(name, encoded)
+                outputs.append(self._store(name, encoded))
             except InstepError:
                 continue  # the attempt has failed already, for a better reason
         return tuple(outputs)
@@ -204,6 +234,23 @@ class Artifacts:
         finally:
             self.encode_seconds += time.perf_counter() - started
 
+    def _heed_losses(self, name: str, encoded: codec.Encoded) -> None:
+        if encoded.losses and self._on_loss == "error":
+            raise refusal(encoded.losses, name)
+        self._tell_losses(encoded.losses, name)
+
+    def _heed_reading(self, losses: Sequence[codec.Loss], name: str) -> None:
+        if losses and self._on_loss == "error":
+            raise reading_refusal(losses, name)
+        self._tell_losses(losses, name)
+
+    def _tell_losses(self, losses: Sequence[codec.Loss], name: str) -> None:
+        if self._on_loss == "warn":
+            for loss in losses:
+                if (name, loss.rule) not in self._told:
+                    self._told.add((name, loss.rule))
+                    self._tell(told(loss, name))
+
     def _store(self, name: str, encoded: codec.Encoded) -> Output:
         started = time.perf_counter()
         inline = len(encoded.manifest) <= min(INLINE_BYTES, self._inline_left)
@@ -214,8 +261,6 @@ class Artifacts:
         self._blobs.put(blobs)
         self._stored += blobs
         self.store_seconds += time.perf_counter() - started
-        if encoded.losses:
-            self.losses[name] = encoded.losses
         return Output(
             name=name,
             digest=encoded.digest,

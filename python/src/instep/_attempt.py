@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 import traceback
-import warnings
 from types import FrameType
 
 from instep import _process
@@ -46,7 +45,6 @@ from instep.errors import (
     ValueDecodeError,
     ValueEncodeError,
 )
-from instep.values import LossWarning
 
 EXIT_LOST = 74
 """Exit code of a worker that lost its lease, or its orchestrator."""
@@ -184,7 +182,6 @@ class Attempt:
         self._heartbeat.phase = "STORING"
         artifacts = step_run.artifacts
         outputs = artifacts.outputs()
-        self._warn_of_losses(artifacts)
         return Success(
             outputs=outputs,
             deleted=artifacts.deleted(),
@@ -229,7 +226,13 @@ class Attempt:
     def _make_artifacts(self, values: dict[str, object]) -> Artifacts:
         kind = LocalBlobs if self._session.object_root else ServerBlobs
         blobs: Blobs = kind(self._session, self._task.lease_token)
-        self._artifacts = Artifacts(self._task.inputs, blobs, values)
+        self._artifacts = Artifacts(
+            self._task.inputs,
+            blobs,
+            values,
+            self._task.on_loss,
+            lambda line: _process.write_error(f"{line}\n"),
+        )
         return self._artifacts
 
     def _join_inputs(self, artifacts: Artifacts) -> JoinInputs:
@@ -242,12 +245,6 @@ class Attempt:
             artifacts.decode,
         )
 
-    def _warn_of_losses(self, artifacts: Artifacts) -> None:
-        for name, losses in artifacts.losses.items():
-            for loss in losses:
-                warning = LossWarning(f"Artifact {name!r}: {loss.path}: {loss.message}")
-                warnings.warn_explicit(warning, LossWarning, self._task.file, 0)
-
     def _ended_by(self, err: BaseException) -> Outcome:
         if isinstance(err, LeaseError):
             raise err
@@ -259,7 +256,9 @@ class Attempt:
             err = self._ended_by_exit(err)
         artifact = getattr(err, "artifact", None)
         details = {"artifact": str(artifact)} if artifact else {}
-        return Failed(describe(err, self._kind_of(err), details), self._partial_outputs())
+        # Of an attempt whose artifacts cannot be stored, none is: what is stored would pass for all that it made.
+        outputs = self._partial_outputs() if self._in_user_code else ()
+        return Failed(describe(err, self._kind_of(err), details), outputs)
 
     def _kind_of(self, err: BaseException) -> FailureKind:
         named = next((kind for cls, kind in _KINDS if isinstance(err, cls)), None)

@@ -34,6 +34,8 @@ class StepMarks:
     """True when the step is the last of the flow."""
     isolation: str | None = None
     """How the processes of its tasks are made. None: as the flow says."""
+    on_loss: str | None = None
+    """What to do about losses in its tasks. None: as the flow says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,12 @@ class _Decorator(Protocol):
 @overload
 def step(code: FunctionReference, /, *, next: str | Sequence[str] = (), foreach: str | None = None,
          join: bool = False, start: bool = False, end: bool = False,
-         isolation: str | None = None) -> ReferencedStep: ...  # fmt: skip
+         isolation: str | None = None, on_loss: str | None = None) -> ReferencedStep: ...  # fmt: skip
 @overload
 def step(code: _Function, /) -> _Function: ...
 @overload
-def step(*, start: bool = False, end: bool = False, isolation: str | None = None) -> _Decorator: ...
+def step(*, start: bool = False, end: bool = False, isolation: str | None = None,
+         on_loss: str | None = None) -> _Decorator: ...  # fmt: skip
 
 
 def step(
@@ -82,6 +85,7 @@ def step(
     start: bool = False,
     end: bool = False,
     isolation: str | None = None,
+    on_loss: str | None = None,
 ) -> object:
     """Makes a step of a method, or of a function in another file.
 
@@ -94,6 +98,9 @@ def step(
         end: Marks the last step of the flow, when it is not named `end`.
         isolation: How the processes of the step's tasks are made: `fork`, `spawn` or `reuse`. None: as the
             flow says.
+        on_loss: What to do about details of an artifact that do not come back as they were: `warn` tells each in
+            the task's log, `error` fails the attempt before anything is stored, `ignore` says nothing. None: as
+            the flow says.
 
     Returns:
         The method, unchanged but for a mark; or the step, to be assigned to a class attribute of its name.
@@ -105,7 +112,7 @@ def step(
         >>> @step(start=True)
         ... def begin(self): ...
     """
-    marks = StepMarks(start=start, end=end, isolation=isolation)
+    marks = StepMarks(start=start, end=end, isolation=isolation, on_loss=on_loss)
     if isinstance(code, FunctionReference):
         frame = sys._getframe(1)
         return ReferencedStep(
@@ -156,6 +163,10 @@ class FlowSpec:
     """Further files with steps of the flow, relative to this file: Python or R. Default: none."""
     isolation: ClassVar[str | None] = None
     """How the processes of tasks are made: `fork`, `spawn` or `reuse`. None: `fork`."""
+    on_loss: ClassVar[str | None] = None
+    """What to do about details of artifacts that do not come back as they were: `warn` tells each in the task's log,
+    `error` fails the attempt before anything is stored, `ignore` says nothing. Holds for all files of the flow; steps
+    and `run --on-loss` can say otherwise. None: `warn`."""
 
     __instep_not_storable__: ClassVar[str] = "A flow cannot be stored. Store chosen attributes of it instead."
     """Why no artifact can be a flow."""

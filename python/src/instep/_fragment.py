@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TypeVar
 
 from instep_proto.v1 import graph_pb2, source_pb2
 
@@ -19,12 +20,18 @@ from instep.errors import InstepError
 
 _LANGUAGE = "python"
 _MAX_CONSTANT_BYTES = 1024 * 1024
-_OPTIONS = frozenset({"include", "isolation"})
+_OPTIONS = frozenset({"include", "isolation", "on_loss"})
 _ISOLATIONS = {
     "fork": graph_pb2.ISOLATION_FORK,
     "spawn": graph_pb2.ISOLATION_SPAWN,
     "reuse": graph_pb2.ISOLATION_REUSE,
 }
+_LOSS_POLICIES = {
+    "warn": graph_pb2.LOSS_POLICY_WARN,
+    "error": graph_pb2.LOSS_POLICY_ERROR,
+    "ignore": graph_pb2.LOSS_POLICY_IGNORE,
+}
+_Choice = TypeVar("_Choice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +98,8 @@ class _Reader:
             self._mistakes.append(_without_step(attribute))
         elif attribute.name == "isolation":
             fragment.isolation = self._isolation(value, "", attribute.place)
+        elif attribute.name == "on_loss":
+            fragment.on_loss = self._on_loss(value, "", attribute.place)
         elif attribute.name not in _OPTIONS and _is_constant(attribute):
             fragment.constants.extend(self._constant(attribute))
 
@@ -127,6 +136,7 @@ class _Reader:
             transition=self._transition(attribute.name, code.transition),
             takes_inputs=code.takes_inputs,
             isolation=self._isolation(marks.isolation, attribute.name, code.place),
+            on_loss=self._on_loss(marks.on_loss, attribute.name, code.place),
             is_start=marks.start,
             is_end=marks.end,
         )
@@ -143,6 +153,7 @@ class _Reader:
             transition=self._transition(name, transition),
             takes_inputs=step.join,
             isolation=self._isolation(step.marks.isolation, name, place),
+            on_loss=self._on_loss(step.marks.on_loss, name, place),
             is_start=step.marks.start,
             is_end=step.marks.end,
         )
@@ -195,20 +206,31 @@ class _Reader:
         yield graph_pb2.ConstantSpec(name=attribute.name, manifest=manifest, location=_location(place))
 
     def _isolation(self, name: object, step: str, place: Place) -> graph_pb2.Isolation:
+        chosen = self._chosen("isolation", name, _ISOLATIONS, step, place)
+        return graph_pb2.ISOLATION_UNSPECIFIED if chosen is None else chosen
+
+    def _on_loss(self, name: object, step: str, place: Place) -> graph_pb2.LossPolicy:
+        chosen = self._chosen("on_loss", name, _LOSS_POLICIES, step, place)
+        return graph_pb2.LOSS_POLICY_UNSPECIFIED if chosen is None else chosen
+
+    def _chosen(
+        self, option: str, name: object, choices: Mapping[str, _Choice], step: str, place: Place
+    ) -> _Choice | None:
+        """Finds what a flow or step chose by name. None: it did not, or it is a mistake."""
         if name is None:
-            return graph_pb2.ISOLATION_UNSPECIFIED
-        if isinstance(name, str) and name in _ISOLATIONS:
-            return _ISOLATIONS[name]
+            return None
+        if isinstance(name, str) and name in choices:
+            return choices[name]
         whose = f"step '{step}'" if step else f"flow '{self._flow.__name__}'"
         self._mistakes.append(
             Mistake(
-                code="isolation-unknown",
-                message=f"The isolation of {whose} is {name!r}, which is none of {', '.join(_ISOLATIONS)}.",
+                code=f"{option.replace('_', '-')}-unknown",
+                message=f"The {option} of {whose} is {name!r}, which is none of {', '.join(choices)}.",
                 step=step,
                 places=(place,),
             )
         )
-        return graph_pb2.ISOLATION_UNSPECIFIED
+        return None
 
 
 def _attributes(flow: type[FlowSpec]) -> Iterator[_Attribute]:

@@ -63,8 +63,9 @@ class ArtifactReader:
         """
         from instep.values import decode
 
-        with reading(artifact.artifact.name):
-            return decode(artifact.manifest, self._fetch(artifact.object_root))
+        name = artifact.artifact.name
+        with reading(name):
+            return decode(artifact.manifest, self._fetch(artifact.object_root), name=name)
 
     def item(self, artifact: control_service_pb2.GetArtifactResponse, index: int) -> object:
         """Decodes one item of an artifact, as a foreach gives it to a task.
@@ -75,8 +76,9 @@ class ArtifactReader:
         """
         from instep.values import decode_item
 
-        with reading(artifact.artifact.name):
-            return decode_item(artifact.manifest, index, self._fetch(artifact.object_root))
+        name = artifact.artifact.name
+        with reading(name):
+            return decode_item(artifact.manifest, index, self._fetch(artifact.object_root), name=name)
 
     def _fetch(self, object_root: str) -> Callable[[str, int], memoryview | bytes]:
         return _objects(object_root).open if object_root else self._read

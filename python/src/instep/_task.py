@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from instep.values import Digest
+from instep.values import Digest, OnLoss
 
 
 class InputKind(enum.Enum):
@@ -145,6 +145,8 @@ class Task:
     """Variables of all parameters, sorted."""
     namespace: str
     """The namespace in which the run was started."""
+    on_loss: OnLoss
+    """What to do about details of values that do not come back as they were."""
 
 
 @dataclass(frozen=True, slots=True)

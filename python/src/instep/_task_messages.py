@@ -26,7 +26,7 @@ from instep._task import (
     Transition,
     TransitionKind,
 )
-from instep.values import Digest
+from instep.values import Digest, OnLoss
 
 _INPUT_KINDS = {
     task_pb2.INPUT_KIND_UNSPECIFIED: InputKind.ARTIFACT,
@@ -39,6 +39,11 @@ _TRANSITION_KINDS = {
     graph_pb2.TRANSITION_KIND_SPLIT: TransitionKind.SPLIT,
     graph_pb2.TRANSITION_KIND_FOREACH: TransitionKind.FOREACH,
     graph_pb2.TRANSITION_KIND_SWITCH: TransitionKind.SWITCH,
+}
+_LOSS_POLICIES: dict[int, OnLoss] = {
+    graph_pb2.LOSS_POLICY_WARN: "warn",
+    graph_pb2.LOSS_POLICY_ERROR: "error",
+    graph_pb2.LOSS_POLICY_IGNORE: "ignore",
 }
 _FAILURE_KINDS = {
     FailureKind.USER_ERROR: failure_pb2.FAILURE_KIND_USER_ERROR,
@@ -92,6 +97,7 @@ def task_from(message: task_pb2.Task) -> Task:
         tags=tuple(message.tags),
         parameter_names=tuple(message.parameter_names),
         namespace=message.namespace,
+        on_loss=_LOSS_POLICIES.get(message.on_loss, "warn"),
     )
 
 

@@ -55,9 +55,11 @@ class Shelf:
 
 @pytest.fixture(autouse=True)
 def registry() -> Iterator[None]:
-    """Forgets after each test what it has registered."""
+    """Each test begins with no registered types, and those that it registers are forgotten after it."""
     tables: list[dict[Any, Any]] = [_types.by_name, _types.by_kind]
     before = [dict(table) for table in tables]
+    for table in tables:
+        table.clear()
     yield
     for table, content in zip(tables, before, strict=True):
         table.clear()

@@ -10,6 +10,16 @@ test_that("a flow without isolation leaves the choice open", {
   expect_null(flow("Pricing")$isolation)
 })
 
+test_that("a flow and its steps say what to do about losses, or leave it open", {
+  expect_null(flow("Pricing")$on_loss)
+  made <- flow("Pricing", on_loss = "error") |> step("a") |> step("b", on_loss = "ignore")
+  expect_identical(made$on_loss, "error")
+  expect_null(made$steps$a$on_loss)
+  expect_identical(made$steps$b$on_loss, "ignore")
+  expect_error(flow("Pricing", on_loss = "raise"), class = "instep_error_argument")
+  expect_error(step(made, "c", on_loss = TRUE), class = "instep_error_argument")
+})
+
 test_that("names that no language can use are refused", {
   expect_error(flow("1st"), class = "instep_error_flow_name")
   expect_error(flow("my flow"), class = "instep_error_flow_name")

@@ -1,10 +1,11 @@
 test_that("options become arguments of the command", {
   arguments <- command_arguments(
-    list(folds = 3, max_workers = 2L, tag = c("a", "b"), fast = TRUE, cuts = c("x", "y")),
+    list(folds = 3, max_workers = 2L, tag = c("a", "b"), on_loss = "error", fast = TRUE, cuts = c("x", "y")),
     character(), FALSE
   )
   expect_identical(arguments, c(
-    "run", "--folds", "3", "--max-workers", "2", "--tag", "a", "--tag", "b", "--fast", "true", "--cuts", "x,y"
+    "run", "--folds", "3", "--max-workers", "2", "--tag", "a", "--tag", "b",
+    "--on-loss", "error", "--fast", "true", "--cuts", "x,y"
   ))
 })
 

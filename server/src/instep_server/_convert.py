@@ -15,6 +15,7 @@ from instep_server.core.graph_types import (
     Include,
     Isolation,
     Location,
+    LossPolicy,
     ParameterSpec,
     ParameterType,
     Problem,
@@ -29,6 +30,11 @@ _ISOLATIONS = {
     graph_pb2.ISOLATION_FORK: Isolation.FORK,
     graph_pb2.ISOLATION_SPAWN: Isolation.SPAWN,
     graph_pb2.ISOLATION_REUSE: Isolation.REUSE,
+}
+_LOSS_POLICIES = {
+    graph_pb2.LOSS_POLICY_WARN: LossPolicy.WARN,
+    graph_pb2.LOSS_POLICY_ERROR: LossPolicy.ERROR,
+    graph_pb2.LOSS_POLICY_IGNORE: LossPolicy.IGNORE,
 }
 _KINDS = {
     graph_pb2.TRANSITION_KIND_END: TransitionKind.END,
@@ -47,6 +53,7 @@ _TYPES = {
 
 
 _ISOLATION_NUMBERS = {member: number for number, member in _ISOLATIONS.items()}
+_LOSS_POLICY_NUMBERS = {member: number for number, member in _LOSS_POLICIES.items()}
 _KIND_NUMBERS = {member: number for number, member in _KINDS.items()}
 _TYPE_NUMBERS = {member: number for number, member in _TYPES.items()}
 
@@ -93,6 +100,7 @@ def fragment_from_proto(message: graph_pb2.FlowFragment) -> Fragment:
             for constant in message.constants
         ),
         isolation=_ISOLATIONS.get(message.isolation),
+        on_loss=loss_policy_from_proto(message.on_loss),
         problems=tuple(problem_from_proto(problem) for problem in message.problems),
     )
 
@@ -111,6 +119,7 @@ def step_from_proto(message: graph_pb2.StepSpec) -> StepSpec:
         transition=transition_from_proto(message.transition),
         takes_inputs=message.takes_inputs,
         isolation=_ISOLATIONS.get(message.isolation),
+        on_loss=loss_policy_from_proto(message.on_loss),
         is_start=message.is_start,
         is_end=message.is_end,
     )
@@ -160,11 +169,13 @@ def location_from_proto(message: source_pb2.SourceLocation) -> Location:
 
 
 def graph_to_proto(graph: Graph) -> graph_pb2.Graph:
-    """Writes a checked graph. Each step has the isolation that holds for it."""
+    """Writes a checked graph. Each step has the isolation and the policy of losses that hold for it."""
     return graph_pb2.Graph(
         flow=graph.flow,
         doc=graph.doc,
-        steps=(step_to_proto(step.spec, isolation=step.isolation) for step in graph.steps),
+        steps=(
+            step_to_proto(step.spec, isolation=step.isolation, on_loss=step.on_loss) for step in graph.steps
+        ),
         parameters=(parameter_to_proto(parameter) for parameter in graph.parameters),
         constants=(
             graph_pb2.ConstantSpec(
@@ -183,12 +194,15 @@ def graph_to_proto(graph: Graph) -> graph_pb2.Graph:
     )
 
 
-def step_to_proto(step: StepSpec, *, isolation: Isolation | None) -> graph_pb2.StepSpec:
+def step_to_proto(
+    step: StepSpec, *, isolation: Isolation | None, on_loss: LossPolicy | None
+) -> graph_pb2.StepSpec:
     """Writes a step.
 
     Args:
         step: The step as its file declares it.
         isolation: What to write as its isolation. None: not said.
+        on_loss: What to write as its policy of losses. None: not said.
 
     Returns:
         The message.
@@ -201,9 +215,20 @@ def step_to_proto(step: StepSpec, *, isolation: Isolation | None) -> graph_pb2.S
         transition=transition_to_proto(step.transition),
         takes_inputs=step.takes_inputs,
         isolation=_ISOLATION_NUMBERS[isolation] if isolation else graph_pb2.ISOLATION_UNSPECIFIED,
+        on_loss=loss_policy_to_proto(on_loss),
         is_start=step.is_start,
         is_end=step.is_end,
     )
+
+
+def loss_policy_to_proto(policy: LossPolicy | None) -> graph_pb2.LossPolicy:
+    """Writes what to do about losses. None: not said."""
+    return _LOSS_POLICY_NUMBERS[policy] if policy else graph_pb2.LOSS_POLICY_UNSPECIFIED
+
+
+def loss_policy_from_proto(number: graph_pb2.LossPolicy) -> LossPolicy | None:
+    """Reads what to do about losses. None: not said, or said by somebody who knows more policies."""
+    return _LOSS_POLICIES.get(number)
 
 
 def entry_point_to_proto(entry_point: EntryPoint) -> graph_pb2.EntryPoint:

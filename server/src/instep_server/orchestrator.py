@@ -9,6 +9,7 @@ import time
 
 from instep_proto.v1 import control_service_pb2
 
+from instep_server._convert import loss_policy_from_proto
 from instep_server.active_run import ActiveRun, Tools
 from instep_server.changes import Changes
 from instep_server.core.scheduler import Plan
@@ -156,6 +157,7 @@ class Orchestrator:
                 namespace=request.namespace,
                 working_directory=request.working_directory,
                 max_log_bytes=request.max_log_bytes or MAX_LOG_BYTES,
+                on_loss=loss_policy_from_proto(request.on_loss),
             )
             run = ActiveRun(
                 key=recorded.key,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from instep_proto.v1 import task_pb2, worker_service_pb2
 
-from instep_server._convert import entry_point_to_proto, transition_to_proto
+from instep_server._convert import entry_point_to_proto, loss_policy_to_proto, transition_to_proto
 from instep_server.convert_run import frame_to_proto, input_to_proto
 from instep_server.core.environment import Artifact, ArtifactKind
-from instep_server.core.graph_types import Graph, GraphStep
+from instep_server.core.graph_types import Graph, GraphStep, LossPolicy
 from instep_server.core.scheduler import PlannedTask
 from instep_server.limits import (
     CANCEL_GRACE_MS,
@@ -43,6 +43,8 @@ class RunFacts:
     """Where its tasks run."""
     max_log_bytes: int
     """The largest size of one log stream."""
+    on_loss: LossPolicy | None
+    """What to do about losses in all its tasks. None: what their steps say."""
 
 
 class TaskMessages:
@@ -162,6 +164,7 @@ class TaskMessages:
                 tags=facts.user_tags,
                 parameter_names=self._parameter_names,
                 namespace=facts.namespace,
+                on_loss=loss_policy_to_proto(facts.on_loss or step.on_loss),
             )
         return self._templates[step.name]
 

@@ -141,6 +141,7 @@ def _submit(session: Session, given: Mapping[str, Any]) -> Run:
         working_directory=str(Path.cwd()),
         namespace=given["namespace"] or f"user:{user_name()}",
         held=run_id_file is not None,
+        on_loss=f"LOSS_POLICY_{(given['on_loss'] or 'unspecified').upper()}",
     )
     run = session.connection.call("ControlService/SubmitRun", request, pb.SubmitRunResponse).run
     if run_id_file is not None:
@@ -202,6 +203,12 @@ def _options() -> list[click.Option]:
             ["--run-id-file"],
             type=click.Path(dir_okay=False, writable=True, path_type=Path),
             help="File to write the run's id to, before its first task starts.",
+        ),
+        click.Option(
+            ["--on-loss"],
+            type=click.Choice(["warn", "error", "ignore"]),
+            metavar="POLICY",
+            help="What to do about losses: warn, error or ignore.  [default: as the flow says]",
         ),
         click.Option(["--namespace"], metavar="TEXT", help="Namespace of the run.  [default: user:NAME]"),
     ]

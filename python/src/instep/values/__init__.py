@@ -16,7 +16,7 @@ from instep.values._digest import Blob, Digest
 from instep.values._encode import encode
 from instep.values._foreach import item_count
 from instep.values._foreign import ForeignObject
-from instep.values._loss import Loss, LossWarning
+from instep.values._loss import Loss, LossWarning, OnLoss
 from instep.values._missing import NA, NA_FLOAT, NAType
 from instep.values._named import NamedList, NamedVector
 from instep.values._objects import ObjectStore
@@ -42,6 +42,7 @@ __all__ = [
     "NamedList",
     "NamedVector",
     "ObjectStore",
+    "OnLoss",
     "OpaqueForeignError",
     "ValueDecodeError",
     "ValueEncodeError",

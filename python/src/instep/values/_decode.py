@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from instep_proto.v1 import value_pb2 as pb
@@ -9,6 +10,7 @@ from instep_proto.v1 import value_pb2 as pb
 from instep.errors import ForeachError, ValueDecodeError
 from instep.values._containers import decode_pairs, decode_record, decode_seq
 from instep.values._digest import Fetch
+from instep.values._loss import Loss, warn_of_reading
 from instep.values._reader import MALFORMED, Decoder, Reader, parse
 from instep.values._types import by_name
 from instep.values._vectors import decode_vector
@@ -43,10 +45,11 @@ def _decode_opaque(reader: Reader, node: pb.Node, index: int) -> object:
 
 
 def _decode_shared(reader: Reader, node: pb.Node, index: int) -> object:
-    return _open(reader.fetched_manifest(node.shared), reader.fetch, reader.allow_opaque, reader.depth).value(
-        0, -1
-    )
+    return reader.inner(reader.fetched_manifest(node.shared)).value(0, -1)
 
+
+Heed = Callable[[Sequence[Loss], str], None]
+"""Does something with losses of an artifact."""
 
 _KINDS: Final[dict[str, Decoder]] = {
     "null": _decode_null,
@@ -62,8 +65,8 @@ _KINDS: Final[dict[str, Decoder]] = {
 }
 
 
-def _open(manifest: bytes, fetch: Fetch, allow_opaque: bool, depth: int = 0) -> Reader:
-    return Reader(manifest, parse(manifest), fetch, _KINDS, allow_opaque, depth)
+def _open(manifest: bytes, fetch: Fetch, allow_opaque: bool, name: str) -> Reader:
+    return Reader(manifest, parse(manifest), fetch, _KINDS, allow_opaque, name=name)
 
 
 _LIBRARY_ERRORS: Final = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
@@ -77,7 +80,14 @@ def _translate(error: Exception) -> NoReturn:
     ) from error
 
 
-def decode(manifest: bytes, fetch: Fetch, *, allow_opaque: bool = True) -> object:
+def decode(
+    manifest: bytes,
+    fetch: Fetch,
+    *,
+    allow_opaque: bool = True,
+    name: str = "value",
+    heed: Heed = warn_of_reading,
+) -> object:
     """Reads a stored value.
 
     Args:
@@ -86,6 +96,8 @@ def decode(manifest: bytes, fetch: Fetch, *, allow_opaque: bool = True) -> objec
             in place; others are copied where a value needs to be changeable.
         allow_opaque: Whether pickled values may be opened, which can run code. They are also kept closed when
             the environment variable INSTEP_ALLOW_OPAQUE is `false`. A closed value is a `ForeignObject`.
+        name: Name of the artifact, for losses.
+        heed: Takes what is lost in reading, each rule once, and the name. By default it warns.
 
     Returns:
         The value.
@@ -94,12 +106,23 @@ def decode(manifest: bytes, fetch: Fetch, *, allow_opaque: bool = True) -> objec
         ValueDecodeError: The bytes are damaged, or a package is missing that the value needs.
     """
     try:
-        return _open(manifest, fetch, allow_opaque).value(0, -1)
+        reader = _open(manifest, fetch, allow_opaque, name)
+        value = reader.value(0, -1)
     except _LIBRARY_ERRORS as error:
         _translate(error)
+    heed(tuple(reader.losses.values()), name)
+    return value
 
 
-def decode_item(manifest: bytes, index: int, fetch: Fetch, *, allow_opaque: bool = True) -> object:
+def decode_item(
+    manifest: bytes,
+    index: int,
+    fetch: Fetch,
+    *,
+    allow_opaque: bool = True,
+    name: str = "value",
+    heed: Heed = warn_of_reading,
+) -> object:
     """Reads one item of a stored collection, as a foreach does.
 
     Args:
@@ -107,6 +130,8 @@ def decode_item(manifest: bytes, index: int, fetch: Fetch, *, allow_opaque: bool
         index: Position of the item, counted from 0.
         fetch: Gives the bytes of a blob by hash and size.
         allow_opaque: As in `decode`.
+        name: As in `decode`.
+        heed: As in `decode`.
 
     Returns:
         The element of a list, tuple, vector or named list; of a set the one that is stored at that position; of
@@ -117,26 +142,28 @@ def decode_item(manifest: bytes, index: int, fetch: Fetch, *, allow_opaque: bool
         ValueDecodeError: The bytes are damaged.
         ForeachError: The collection has no such item, or cannot be taken apart.
     """
-    reader = _open(manifest, fetch, allow_opaque)
+    reader = _open(manifest, fetch, allow_opaque, name)
     try:
-        return _item(reader, index)
+        item = _item(reader, index)
     except ForeachError:
         raise
     except _LIBRARY_ERRORS as error:
         _translate(error)
+    heed(tuple(reader.losses.values()), name)
+    return item
 
 
 def _item(reader: Reader, index: int) -> object:
     node = reader.manifest.nodes[0]
     kind = node.WhichOneof("kind")
     if kind == "shared":
-        return _item(_open(reader.fetched_manifest(node.shared), reader.fetch, reader.allow_opaque), index)
+        return _item(reader.inner(reader.fetched_manifest(node.shared)), index)
     if node.registered_type in by_name:
         return _indexed(reader.value(0, -1), index)
     if kind in {"seq", "record"}:
         children = node.seq.values if kind == "seq" else node.record.values
         _check(index, len(children))
-        return reader.value(children[index], 0)
+        return reader.children(0, [children[index]], lambda _: index)[0]
     if kind == "vector" and node.vector.shape == pb.SHAPE_VECTOR:
         from instep.values._vectors import decode_element
 

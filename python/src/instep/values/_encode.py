@@ -6,15 +6,14 @@ import datetime
 from collections.abc import Callable
 from decimal import Decimal
 from importlib import import_module
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from instep.errors import ValueEncodeError
 from instep.values import _containers as containers
 from instep.values import _scalars as scalars
 from instep.values._describe import describe_manifest, type_name
 from instep.values._digest import Digest, hash_of
 from instep.values._foreign import ForeignObject
-from instep.values._loss import warn
+from instep.values._loss import OnLoss, refusal, warn
 from instep.values._missing import NAType
 from instep.values._named import NamedList, NamedVector
 from instep.values._types import by_kind, encode_registered
@@ -106,7 +105,7 @@ def encode(
     value: object,
     *,
     name: str = "value",
-    on_loss: Literal["warn", "error", "ignore"] = "warn",
+    on_loss: OnLoss = "warn",
     inline: bool = False,
 ) -> Encoded:
     """Encodes a value, so that every language can read it if there is a portable form of it.
@@ -140,12 +139,7 @@ def encode(
         writer.opaque(value)
     losses = tuple(writer.losses.values())
     if losses and on_loss == "error":
-        raise ValueEncodeError(
-            f"Artifact {name!r} can't be stored without loss: {losses[0].path}: {losses[0].message}",
-            code=losses[0].rule,
-            artifact=name,
-            path=losses[0].path,
-        )
+        raise refusal(losses, name)
     if on_loss == "warn":
         warn(losses, name)
     data, blobs = writer.finish(inline=inline)

@@ -100,7 +100,7 @@ def _instant_values(reader: Reader, column: Stored) -> Any:
     ticks = numbers_of(column.batches, "instant")
     if missing is not None:
         ticks[missing] = np.iinfo(np.int64).min
-    zone = times.zone_or_utc(column.params.get("tz", ""))
+    zone = times.zone_or_utc(reader, column.params.get("tz", ""))
     found = pd.DatetimeIndex(ticks.view(f"M8[{column.type.kind[-2:]}]")).tz_localize("UTC").tz_convert(zone)
     unit = _UNIT.fullmatch(column.params.get("dtype", ""))
     return (found.as_unit(unit[1]) if unit else found).array
@@ -283,5 +283,5 @@ def scalar_of(reader: Reader, vector: pb.Vector, raw: Any) -> object:
         return pd.Timedelta(ticks).as_unit(target)
     found = pd.Timestamp(ticks)
     if vector.logical == "instant":
-        found = found.tz_localize("UTC").tz_convert(times.zone_or_utc(params.get("tz", "")))
+        found = found.tz_localize("UTC").tz_convert(times.zone_or_utc(reader, params.get("tz", "")))
     return found.as_unit(target)

@@ -26,6 +26,7 @@ from instep.errors import ValueDecodeError
 from instep.values import _column
 from instep.values._digest import Fetch, hash_of
 from instep.values._logical import fits
+from instep.values._loss import Loss
 from instep.values._stream import Column, Stream, StreamError, empty, read
 from instep.values._types import restore
 from instep.values._writer import FORMAT, MAX_DEPTH, MAX_NODES, OWN_BLOB_BYTES
@@ -82,6 +83,10 @@ class Reader:
     """Number of levels above the root, when the manifest is part of another one."""
     has_plain_form: bool = False
     """Whether something was read in its portable form because its type is not registered here."""
+    name: str = "value"
+    """Name of the artifact, for losses."""
+    losses: dict[str, Loss] = field(default_factory=dict)
+    """Losses so far, by rule."""
     _path: list[object] = field(default_factory=list)
     _values: dict[int, object] = field(default_factory=dict)
     _parts: dict[int, memoryview] = field(default_factory=dict)
@@ -93,8 +98,28 @@ class Reader:
 
     def where(self) -> str:
         """Names the place that is being read, such as `value["fits"][3]`."""
-        steps = ('["' + step + '"]' if isinstance(step, str) else f"[{step!r}]" for step in self._path)
-        return "value" + "".join(steps)
+        return f"value{self._steps()}"
+
+    def loss(self, rule: str, message: str) -> None:
+        """Notes a loss. Only the first of each rule counts."""
+        self.losses.setdefault(rule, Loss(rule, f"self.{self.name}{self._steps()}", message))
+
+    def inner(self, data: bytes) -> Reader:
+        """Opens another manifest at the current place."""
+        return Reader(
+            data,
+            parse(data),
+            self.fetch,
+            self.kinds,
+            self.allow_opaque,
+            self.depth,
+            name=self.name,
+            losses=self.losses,
+            _path=self._path,
+        )
+
+    def _steps(self) -> str:
+        return "".join('["' + step + '"]' if isinstance(step, str) else f"[{step!r}]" for step in self._path)
 
     def refuse(self, problem: str, code: str = MALFORMED) -> NoReturn:
         """Raises the error that the stored value is damaged.

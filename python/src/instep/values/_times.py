@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
-import warnings
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from instep.values._loss import LossWarning
-
+if TYPE_CHECKING:
+    from instep.values._reader import Reader
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
 _EPOCH: Final = datetime.datetime(1970, 1, 1)
 _EPOCH_UTC: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -99,13 +98,11 @@ def zone_name(zone: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def zone_or_utc(name: str) -> datetime.tzinfo:
-    """Gives the time zone of a name or offset; warns and gives UTC if this machine does not know it."""
+def zone_or_utc(reader: Reader, name: str) -> datetime.tzinfo:
+    """Gives the time zone of a name or offset; UTC, which is a loss, if this machine does not know it."""
     zone = zone_of(name)
     if zone is None:
-        warnings.warn(
-            LossWarning(f"Time zone {name!r} is not known here. Times are read in UTC."), stacklevel=2
-        )
+        reader.loss("ZONE_UNKNOWN", f"time zone {name!r} is not known here, so times are read in UTC.")
     return zone or datetime.UTC
 
 

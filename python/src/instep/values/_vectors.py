@@ -76,7 +76,9 @@ def unit_of(reader: Reader, vector: pb.Vector) -> str:
 def convert(reader: Reader, logical: str, raw: Any, params: Mapping[str, str], *, unit: str = "us") -> object:
     """Makes the Python object that a stored row means."""
     if logical in {"instant", "naive"}:
-        return _point_in_time(logical, raw // 1000 if unit == "ns" else raw, params)
+        if unit == "ns" and raw % 1000:
+            reader.loss("NANOSECONDS", "a time is cut to microseconds.")
+        return _point_in_time(reader, logical, raw // 1000 if unit == "ns" else raw, params)
     converter = _CONVERTERS.get(logical)
     if converter is None:
         reader.refuse(f"a value of type {logical!r} can't stand alone")
@@ -86,12 +88,12 @@ def convert(reader: Reader, logical: str, raw: Any, params: Mapping[str, str], *
         reader.refuse(f"{raw!r:.60} is not a value of type {logical!r}")
 
 
-def _point_in_time(logical: str, microseconds: int, params: Mapping[str, str]) -> object:
+def _point_in_time(reader: Reader, logical: str, microseconds: int, params: Mapping[str, str]) -> object:
     """Makes a datetime; outside of the years 1 to 9999 a NumPy one, in UTC."""
     try:
         if logical == "naive":
             return times.naive_of(microseconds)
-        return times.instant_of(microseconds, times.zone_or_utc(params.get("tz", "")))
+        return times.instant_of(microseconds, times.zone_or_utc(reader, params.get("tz", "")))
     except OverflowError:
         import numpy as np
 

@@ -82,7 +82,7 @@ def _assemble(merged: Merged) -> Assembled:
     return Assembled(graph=_graph(merged, ends, shape), problems=())
 
 
-_NOT_ABOUT_STEPS = ("parameter-", "variable-", "constant-", "function-", "isolation-")
+_NOT_ABOUT_STEPS = ("parameter-", "variable-", "constant-", "function-", "isolation-", "on-loss-")
 _NAMES_AND_ENDS = frozenset({"step-name", "step-reserved", "end-is-join"})
 
 
@@ -129,6 +129,7 @@ def _graph(merged: Merged, ends: Ends, shape: Shape) -> Graph:
         return GraphStep(
             spec=step,
             isolation=merged.isolations[step.name],
+            on_loss=step.on_loss or merged.on_loss,
             sources=shape.sources[step.name],
             open_splits=shape.open_splits[step.name],
             closed_by=shape.closed_by.get(step.name),

@@ -22,6 +22,7 @@ from instep_server.core.graph_types import (
     Isolation,
     LoadedFile,
     Location,
+    LossPolicy,
     ParameterSpec,
     Problem,
     R,
@@ -37,6 +38,7 @@ RUN_OPTIONS = frozenset(
         "max-num-splits",
         "max-workers",
         "namespace",
+        "on-loss",
         "origin-run-id",
         "run-id",
         "run-id-file",
@@ -68,6 +70,8 @@ class Merged:
     """All steps, each name once."""
     isolations: dict[str, Isolation]
     """How the processes of each step's tasks are made, by name of the step."""
+    on_loss: LossPolicy
+    """What to do about losses in steps that do not choose for themselves."""
     parameters: tuple[ParameterSpec, ...]
     """All parameters."""
     constants: tuple[ConstantSpec, ...]
@@ -122,6 +126,7 @@ def merge(main: Source, fragment: Fragment, loaded: Sequence[Source]) -> Merged:
         *_once([*unincluded, *(problem for step in steps for problem in _function_problems(step, sources))]),
         *(problem for _, part in fragments for problem in part.problems),
         *_flow_names(fragment, fragments),
+        *_loss_problems([part for _, part in fragments]),
         *_doubled_steps(steps),
         *_parameter_problems(parameters),
         *_variable_problems(parameters, constants),
@@ -135,6 +140,7 @@ def merge(main: Source, fragment: Fragment, loaded: Sequence[Source]) -> Merged:
             for _, part in fragments
             for step in part.steps
         },
+        on_loss=next((part.on_loss for _, part in fragments if part.on_loss), LossPolicy.WARN),
         parameters=tuple(parameters),
         constants=tuple(constants),
         files=_files(main, loaded),
@@ -250,6 +256,21 @@ def _flow_names(main: Fragment, fragments: Sequence[tuple[Source, Fragment]]) ->
                 f"{quoted(fragment.flow)} in {quoted(_base(fragment.location))}.",
                 hint="Files that make one graph give it one name.",
                 locations=(fragment.location, main.location),
+            )
+
+
+def _loss_problems(fragments: Sequence[Fragment]) -> Iterator[Problem]:
+    """Finds files that disagree about losses: it is the flow that has the choice, and not each of its files."""
+    chosen = [(part.on_loss, part.location) for part in fragments if part.on_loss is not None]
+    for policy, location in chosen[1:]:
+        first, first_location = chosen[0]
+        if policy is not first:
+            yield Problem(
+                code="on-loss-differs",
+                message=f"on_loss is {quoted(first.value)} in {quoted(_base(first_location))} but "
+                f"{quoted(policy.value)} in {quoted(_base(location))}.",
+                hint="Set it for the flow in one file, and in a step where that step differs.",
+                locations=(location, first_location),
             )
 
 

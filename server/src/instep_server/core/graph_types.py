@@ -24,6 +24,17 @@ class Isolation(Enum):
     """One process may run several tasks of one step, one after another."""
 
 
+class LossPolicy(Enum):
+    """What a worker does about details of a value that do not come back as they were."""
+
+    WARN = "warn"
+    """It tells each in a line."""
+    ERROR = "error"
+    """It fails the attempt."""
+    IGNORE = "ignore"
+    """Nothing."""
+
+
 class TransitionKind(Enum):
     """How a step goes on."""
 
@@ -155,6 +166,8 @@ class StepSpec:
     """True when the step takes `inputs`: it is a join."""
     isolation: Isolation | None = None
     """Isolation of its tasks. None: the flow's choice."""
+    on_loss: LossPolicy | None = None
+    """What to do about losses in its tasks. None: the flow's choice."""
     is_start: bool = False
     """True when the step is marked as the first of the flow. A step named `start` need not be."""
     is_end: bool = False
@@ -219,6 +232,8 @@ class Fragment:
     """Constants declared in this file, in order."""
     isolation: Isolation | None = None
     """Isolation of steps that do not choose their own. None: not said."""
+    on_loss: LossPolicy | None = None
+    """What to do about losses in steps that do not choose for themselves. None: not said."""
     problems: tuple[Problem, ...] = ()
     """What is wrong in this file, as far as its own language can tell."""
 
@@ -271,6 +286,8 @@ class GraphStep:
     """The step as its file declares it."""
     isolation: Isolation
     """Isolation of its tasks: its own, else its file's, else the flow's, else FORK."""
+    on_loss: LossPolicy
+    """What to do about losses, unless the run says otherwise: what the step says, else the flow, else WARN."""
     sources: tuple[str, ...]
     """Names of the steps that lead to this one, in reading order. A switch that names itself is among them."""
     open_splits: tuple[OpenSplit, ...]

@@ -37,7 +37,7 @@ class ParameterValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., manifest: _Optional[bytes] = ...) -> None: ...
 
 class SubmitRunRequest(_message.Message):
-    __slots__ = ("client_request_id", "load_id", "parameters", "max_workers", "max_num_splits", "max_log_bytes", "tags", "user", "working_directory", "namespace", "held")
+    __slots__ = ("client_request_id", "load_id", "parameters", "max_workers", "max_num_splits", "max_log_bytes", "tags", "user", "working_directory", "namespace", "held", "on_loss")
     CLIENT_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LOAD_ID_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class SubmitRunRequest(_message.Message):
     WORKING_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    ON_LOSS_FIELD_NUMBER: _ClassVar[int]
     client_request_id: str
     load_id: str
     parameters: _containers.RepeatedCompositeFieldContainer[ParameterValue]
@@ -60,7 +61,8 @@ class SubmitRunRequest(_message.Message):
     working_directory: str
     namespace: str
     held: bool
-    def __init__(self, client_request_id: _Optional[str] = ..., load_id: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterValue, _Mapping]]] = ..., max_workers: _Optional[int] = ..., max_num_splits: _Optional[int] = ..., max_log_bytes: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ..., user: _Optional[str] = ..., working_directory: _Optional[str] = ..., namespace: _Optional[str] = ..., held: _Optional[bool] = ...) -> None: ...
+    on_loss: _graph_pb2.LossPolicy
+    def __init__(self, client_request_id: _Optional[str] = ..., load_id: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterValue, _Mapping]]] = ..., max_workers: _Optional[int] = ..., max_num_splits: _Optional[int] = ..., max_log_bytes: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ..., user: _Optional[str] = ..., working_directory: _Optional[str] = ..., namespace: _Optional[str] = ..., held: _Optional[bool] = ..., on_loss: _Optional[_Union[_graph_pb2.LossPolicy, str]] = ...) -> None: ...
 
 class SubmitRunResponse(_message.Message):
     __slots__ = ("run",)

@@ -15,6 +15,13 @@ class Isolation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ISOLATION_SPAWN: _ClassVar[Isolation]
     ISOLATION_REUSE: _ClassVar[Isolation]
 
+class LossPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOSS_POLICY_UNSPECIFIED: _ClassVar[LossPolicy]
+    LOSS_POLICY_WARN: _ClassVar[LossPolicy]
+    LOSS_POLICY_ERROR: _ClassVar[LossPolicy]
+    LOSS_POLICY_IGNORE: _ClassVar[LossPolicy]
+
 class TransitionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TRANSITION_KIND_UNSPECIFIED: _ClassVar[TransitionKind]
@@ -36,6 +43,10 @@ ISOLATION_UNSPECIFIED: Isolation
 ISOLATION_FORK: Isolation
 ISOLATION_SPAWN: Isolation
 ISOLATION_REUSE: Isolation
+LOSS_POLICY_UNSPECIFIED: LossPolicy
+LOSS_POLICY_WARN: LossPolicy
+LOSS_POLICY_ERROR: LossPolicy
+LOSS_POLICY_IGNORE: LossPolicy
 TRANSITION_KIND_UNSPECIFIED: TransitionKind
 TRANSITION_KIND_END: TransitionKind
 TRANSITION_KIND_LINEAR: TransitionKind
@@ -50,7 +61,7 @@ PARAMETER_TYPE_BOOL: ParameterType
 PARAMETER_TYPE_JSON: ParameterType
 
 class FlowFragment(_message.Message):
-    __slots__ = ("flow", "language", "location", "doc", "includes", "steps", "parameters", "constants", "isolation", "problems")
+    __slots__ = ("flow", "language", "location", "doc", "includes", "steps", "parameters", "constants", "isolation", "problems", "on_loss")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +72,7 @@ class FlowFragment(_message.Message):
     CONSTANTS_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    ON_LOSS_FIELD_NUMBER: _ClassVar[int]
     flow: str
     language: str
     location: _source_pb2.SourceLocation
@@ -71,7 +83,8 @@ class FlowFragment(_message.Message):
     constants: _containers.RepeatedCompositeFieldContainer[ConstantSpec]
     isolation: Isolation
     problems: _containers.RepeatedCompositeFieldContainer[GraphProblem]
-    def __init__(self, flow: _Optional[str] = ..., language: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., includes: _Optional[_Iterable[_Union[Include, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., constants: _Optional[_Iterable[_Union[ConstantSpec, _Mapping]]] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., problems: _Optional[_Iterable[_Union[GraphProblem, _Mapping]]] = ...) -> None: ...
+    on_loss: LossPolicy
+    def __init__(self, flow: _Optional[str] = ..., language: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., includes: _Optional[_Iterable[_Union[Include, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., constants: _Optional[_Iterable[_Union[ConstantSpec, _Mapping]]] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., problems: _Optional[_Iterable[_Union[GraphProblem, _Mapping]]] = ..., on_loss: _Optional[_Union[LossPolicy, str]] = ...) -> None: ...
 
 class Include(_message.Message):
     __slots__ = ("file", "location")
@@ -116,7 +129,7 @@ class SwitchCase(_message.Message):
     def __init__(self, key: _Optional[bytes] = ..., target: _Optional[str] = ...) -> None: ...
 
 class StepSpec(_message.Message):
-    __slots__ = ("name", "location", "doc", "entry_point", "transition", "takes_inputs", "isolation", "is_start", "is_end")
+    __slots__ = ("name", "location", "doc", "entry_point", "transition", "takes_inputs", "isolation", "is_start", "is_end", "on_loss")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +139,7 @@ class StepSpec(_message.Message):
     ISOLATION_FIELD_NUMBER: _ClassVar[int]
     IS_START_FIELD_NUMBER: _ClassVar[int]
     IS_END_FIELD_NUMBER: _ClassVar[int]
+    ON_LOSS_FIELD_NUMBER: _ClassVar[int]
     name: str
     location: _source_pb2.SourceLocation
     doc: str
@@ -135,7 +149,8 @@ class StepSpec(_message.Message):
     isolation: Isolation
     is_start: bool
     is_end: bool
-    def __init__(self, name: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., entry_point: _Optional[_Union[EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ..., takes_inputs: _Optional[bool] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., is_start: _Optional[bool] = ..., is_end: _Optional[bool] = ...) -> None: ...
+    on_loss: LossPolicy
+    def __init__(self, name: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., entry_point: _Optional[_Union[EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ..., takes_inputs: _Optional[bool] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., is_start: _Optional[bool] = ..., is_end: _Optional[bool] = ..., on_loss: _Optional[_Union[LossPolicy, str]] = ...) -> None: ...
 
 class ParameterSpec(_message.Message):
     __slots__ = ("name", "variable", "type", "default", "required", "help", "separator", "location", "hide_default")

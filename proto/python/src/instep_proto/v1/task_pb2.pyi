@@ -75,7 +75,7 @@ class ForeachFrame(_message.Message):
     def __init__(self, variable: _Optional[str] = ..., items: _Optional[_Union[Input, _Mapping]] = ..., index: _Optional[int] = ..., count: _Optional[int] = ..., step: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("lease", "flow", "run_id", "task_id", "step", "attempt", "max_attempts", "entry_point", "transition", "is_join", "inputs", "joins", "joins_next", "foreach", "attempt_timeout_ms", "progress_timeout_ms", "cancel_grace_ms", "env", "traceparent", "tracestate", "idempotency_key", "checkpoint", "previous_failure", "queued_unix_ms", "redelivery", "origin_run_id", "user", "tags", "parameter_names", "namespace")
+    __slots__ = ("lease", "flow", "run_id", "task_id", "step", "attempt", "max_attempts", "entry_point", "transition", "is_join", "inputs", "joins", "joins_next", "foreach", "attempt_timeout_ms", "progress_timeout_ms", "cancel_grace_ms", "env", "traceparent", "tracestate", "idempotency_key", "checkpoint", "previous_failure", "queued_unix_ms", "redelivery", "origin_run_id", "user", "tags", "parameter_names", "namespace", "on_loss")
     LEASE_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class Task(_message.Message):
     TAGS_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_NAMES_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    ON_LOSS_FIELD_NUMBER: _ClassVar[int]
     lease: Lease
     flow: str
     run_id: str
@@ -136,7 +137,8 @@ class Task(_message.Message):
     tags: _containers.RepeatedScalarFieldContainer[str]
     parameter_names: _containers.RepeatedScalarFieldContainer[str]
     namespace: str
-    def __init__(self, lease: _Optional[_Union[Lease, _Mapping]] = ..., flow: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., step: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., entry_point: _Optional[_Union[_graph_pb2.EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[_graph_pb2.Transition, _Mapping]] = ..., is_join: _Optional[bool] = ..., inputs: _Optional[_Iterable[_Union[Input, _Mapping]]] = ..., joins: _Optional[_Iterable[_Union[JoinInput, _Mapping]]] = ..., joins_next: _Optional[int] = ..., foreach: _Optional[_Iterable[_Union[ForeachFrame, _Mapping]]] = ..., attempt_timeout_ms: _Optional[int] = ..., progress_timeout_ms: _Optional[int] = ..., cancel_grace_ms: _Optional[int] = ..., env: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., checkpoint: _Optional[bytes] = ..., previous_failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., queued_unix_ms: _Optional[int] = ..., redelivery: _Optional[int] = ..., origin_run_id: _Optional[str] = ..., user: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., parameter_names: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ...) -> None: ...
+    on_loss: _graph_pb2.LossPolicy
+    def __init__(self, lease: _Optional[_Union[Lease, _Mapping]] = ..., flow: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., step: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., entry_point: _Optional[_Union[_graph_pb2.EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[_graph_pb2.Transition, _Mapping]] = ..., is_join: _Optional[bool] = ..., inputs: _Optional[_Iterable[_Union[Input, _Mapping]]] = ..., joins: _Optional[_Iterable[_Union[JoinInput, _Mapping]]] = ..., joins_next: _Optional[int] = ..., foreach: _Optional[_Iterable[_Union[ForeachFrame, _Mapping]]] = ..., attempt_timeout_ms: _Optional[int] = ..., progress_timeout_ms: _Optional[int] = ..., cancel_grace_ms: _Optional[int] = ..., env: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., checkpoint: _Optional[bytes] = ..., previous_failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., queued_unix_ms: _Optional[int] = ..., redelivery: _Optional[int] = ..., origin_run_id: _Optional[str] = ..., user: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., parameter_names: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., on_loss: _Optional[_Union[_graph_pb2.LossPolicy, str]] = ...) -> None: ...
 
 class Output(_message.Message):
     __slots__ = ("name", "artifact", "manifest", "portable", "summary", "blobs", "type")

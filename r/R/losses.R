@@ -1,0 +1,101 @@
+# Losses: details of a value that do not come back as they were. Each is a list of `code`, the rule; `path`, where it
+# happened first; and `message`, the rest of a sentence about what is there.
+
+# What the task says to do about losses.
+task_on_loss <- function(task) {
+  said <- names(loss_policies)[loss_policies == task$on_loss]
+  if (length(said) == 1L) said else "warn"
+}
+
+# The first loss of each rule.
+distinct_losses <- function(losses) {
+  losses[!duplicated(vapply(losses, \(loss) loss$code, ""))]
+}
+
+# A loss in one line, which names artifact, path and rule.
+loss_line <- function(loss, name) {
+  sprintf("Loss %s in artifact '%s' at %s: it %s.", loss$code, name, loss$path, loss$message)
+}
+
+report_losses <- function(losses, name, on_loss, error_call) {
+  if (length(losses) == 0L || on_loss == "ignore") {
+    return(invisible())
+  }
+  if (on_loss == "error") {
+    abort_value_loss(losses, name, error_call)
+  }
+  warn_of_losses("Artifact {.field {name}} is not stored exactly.", losses, name)
+}
+
+# What is lost in reading, unless somebody says otherwise.
+warn_of_reading <- function(losses, name) {
+  if (length(losses) > 0L) {
+    warn_of_losses("Artifact {.field {name}} is not read exactly.", losses, name)
+  }
+}
+
+warn_of_losses <- function(headline, losses, name) {
+  lines <- vapply(losses, loss_line, "", name)
+  cli::cli_warn(
+    c(headline, loss_bullets("lines", lines)),
+    class = c("instep_warning_loss", "instep_warning"),
+    losses = losses
+  )
+}
+
+# An artifact can't be "stored" or "read" without loss.
+abort_value_loss <- function(losses, name, error_call, done = c("stored", "read")) {
+  done <- match.arg(done)
+  reasons <- vapply(losses, \(loss) sprintf("%s at %s: it %s.", loss$code, loss$path, loss$message), "")
+  cli::cli_abort(
+    c(
+      "Artifact {.field {name}} can't be {done} without loss, as {.arg on_loss} demands.",
+      loss_bullets("reasons", reasons)
+    ),
+    class = c(
+      "instep_error_value_loss",
+      if (done == "stored") "instep_error_value_encode" else "instep_error_value_decode",
+      "instep_error"
+    ),
+    artifact = name, path = losses[[1L]]$path, code = losses[[1L]]$code, losses = losses, call = error_call
+  )
+}
+
+# Bullets that show the elements of a variable as they are: what is in them is no markup.
+loss_bullets <- function(variable, texts) {
+  stats::setNames(sprintf("{%s[[%d]]}", variable, seq_along(texts)), rep("x", length(texts)))
+}
+
+# Does with the losses of an artifact that is about to be stored, or that was read, as a task says: an error, or a line
+# for each in the task's log. What was told of an artifact and rule is not told again in the same task.
+heed_losses <- function(task, name, losses, done = "stored") {
+  on_loss <- task_on_loss(task)
+  if (on_loss == "error" && length(losses) > 0L) {
+    abort_value_loss(losses, name, NULL, done)
+  }
+  if (on_loss == "warn") {
+    for (loss in losses) {
+      tell_loss(loss, name)
+    }
+  }
+}
+
+tell_loss <- function(loss, name) {
+  key <- paste(loss$code, name)
+  if (!key %in% the$told) {
+    the$told <- c(the$told, key)
+    cat(loss_line(loss, name), "\n", sep = "", file = stderr())
+  }
+}
+
+# What decoding in a task does with losses.
+heed_reading <- function(task) {
+  \(losses, name) heed_losses(task, name, losses, "read")
+}
+
+# Called by the decoder in C++ with the steps inside the artifact, whose name it does not know; see
+# translate_decoding().
+signal_loss <- function(code, steps, message) {
+  loss <- list(code = code, path = steps, message = message)
+  signalCondition(structure(list(message = message, call = NULL, loss = loss), class = c("instep_loss", "condition")))
+}
