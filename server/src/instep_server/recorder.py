@@ -259,19 +259,17 @@ class Recorder:
         change.events.append(event_row(self._run, self._now_ms(), EventKind.NOTICE, text=text))
 
     def _task_made(self, change: Change, task: PlannedTask, at: int) -> None:
-        language = task.step.spec.entry_point.language
-        path = path_text(task.foreach_path)
         change.tasks.append(
             {
                 "run": self._run,
                 "number": task.id,
                 "step": task.step.name,
-                "language": language,
+                "language": task.step.spec.entry_point.language,
                 "state": task.state,
                 "created_unix_ms": at,
                 "finished_unix_ms": None,
                 "inherits": task.inherits,
-                "foreach_path": path,
+                "foreach_path": path_text(task.foreach_path),
                 "attempts": 0,
             }
         )
@@ -279,18 +277,7 @@ class Recorder:
             {"run": self._run, "task": task.id, "position": position, "parent": parent}
             for position, parent in enumerate(task.parents)
         )
-        change.events.append(
-            event_row(
-                self._run,
-                at,
-                EventKind.TASK_STATE,
-                state=task.state,
-                step=task.step.name,
-                task=task.id,
-                language=language,
-                foreach_path=path,
-            )
-        )
+        change.events.append(self._task_event(task, at))
 
     def _task_changed(self, change: Change, task: PlannedTask, failure: Failure | None, at: int) -> None:
         change.updates.append(
@@ -305,18 +292,19 @@ class Recorder:
                 },
             )
         )
-        change.events.append(
-            event_row(
-                self._run,
-                at,
-                EventKind.TASK_STATE,
-                state=task.state,
-                step=task.step.name,
-                task=task.id,
-                language=task.step.spec.entry_point.language,
-                foreach_path=path_text(task.foreach_path),
-                failure=convert_run.failure_bytes(failure),
-            )
+        change.events.append(self._task_event(task, at, failure))
+
+    def _task_event(self, task: PlannedTask, at: int, failure: Failure | None = None) -> Params:
+        return event_row(
+            self._run,
+            at,
+            EventKind.TASK_STATE,
+            state=task.state,
+            step=task.step.name,
+            task=task.id,
+            language=task.step.spec.entry_point.language,
+            foreach_path=path_text(task.foreach_path),
+            failure=convert_run.failure_bytes(failure),
         )
 
     def _run_changed(self, change: Change, action: RunChanged, at: int) -> None:
