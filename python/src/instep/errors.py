@@ -8,9 +8,11 @@ parse a message. Errors that a server reports carry the same name in every langu
 
     InstepError
     ├── UsageError                      the caller's mistake
-    │   ├── NotFoundError               flow, run, step, task, attempt, artifact
+    │   ├── NotFoundError               flow, run, step, task, attempt, artifact, origin of a resume
     │   ├── GraphInvalidError           the flow's graph cannot run
     │   ├── ParameterInvalidError       a parameter is missing or does not fit
+    │   ├── DecoratorInvalidError       a decorator is unknown or does not fit
+    │   ├── TagInvalidError             a tag is malformed or cannot be changed
     │   ├── PathspecInvalidError        text that should name a run, step, task or artifact does not
     │   ├── ValueEncodeError            a value cannot be stored
     │   ├── OpaqueForeignError          a value of another language was opened
@@ -103,6 +105,10 @@ class RunUnknownError(NotFoundError):
     """The flow has no such run."""
 
 
+class OriginUnknownError(NotFoundError):
+    """There is no run to resume, or it has no such step."""
+
+
 class StepUnknownError(NotFoundError):
     """The run has no such step."""
 
@@ -125,6 +131,14 @@ class GraphInvalidError(UsageError):
 
 class ParameterInvalidError(UsageError):
     """A parameter's value is missing, unknown, or does not fit its type."""
+
+
+class DecoratorInvalidError(UsageError):
+    """A decorator is unknown, has wrong arguments, or is where it cannot be."""
+
+
+class TagInvalidError(UsageError):
+    """A tag is malformed, is a system tag that was to be removed, or a run would have too many."""
 
 
 class PathspecInvalidError(UsageError):
@@ -379,5 +393,8 @@ REASONS: Mapping[str, type[InstepError]] = {
     "PARAMETER_INVALID": ParameterInvalidError,
     "LOAD_UNKNOWN": LoadUnknownError,
     "INTERNAL": InstepInternalError,
+    "TAG_INVALID": TagInvalidError,
+    "DECORATOR_INVALID": DecoratorInvalidError,
+    "ORIGIN_UNKNOWN": OriginUnknownError,
 }
 """The class for each reason of the protocol, by its name without the prefix ``ERROR_REASON_``."""

@@ -54,6 +54,9 @@ class Reason(IntEnum):
     PARAMETER_INVALID = 31
     LOAD_UNKNOWN = 32
     INTERNAL = 33
+    TAG_INVALID = 34
+    DECORATOR_INVALID = 35
+    ORIGIN_UNKNOWN = 36
 
 
 class InstepError(Exception):

@@ -2,6 +2,7 @@ from instep_proto.v1 import digest_pb2 as _digest_pb2
 from instep_proto.v1 import graph_pb2 as _graph_pb2
 from instep_proto.v1 import log_service_pb2 as _log_service_pb2
 from instep_proto.v1 import run_pb2 as _run_pb2
+from instep_proto.v1 import task_pb2 as _task_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -11,12 +12,24 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LoadFlowRequest(_message.Message):
-    __slots__ = ("file", "language")
+    __slots__ = ("file", "language", "configs")
     FILE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    CONFIGS_FIELD_NUMBER: _ClassVar[int]
     file: str
     language: str
-    def __init__(self, file: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
+    configs: _containers.RepeatedCompositeFieldContainer[ConfigValue]
+    def __init__(self, file: _Optional[str] = ..., language: _Optional[str] = ..., configs: _Optional[_Iterable[_Union[ConfigValue, _Mapping]]] = ...) -> None: ...
+
+class ConfigValue(_message.Message):
+    __slots__ = ("name", "text", "file")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    text: str
+    file: str
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
 
 class LoadFlowResponse(_message.Message):
     __slots__ = ("load_id", "graph", "problems")
@@ -37,7 +50,7 @@ class ParameterValue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., manifest: _Optional[bytes] = ...) -> None: ...
 
 class SubmitRunRequest(_message.Message):
-    __slots__ = ("client_request_id", "load_id", "parameters", "max_workers", "max_num_splits", "max_log_bytes", "tags", "user", "working_directory", "namespace", "held", "on_loss")
+    __slots__ = ("client_request_id", "load_id", "parameters", "max_workers", "max_num_splits", "max_log_bytes", "tags", "user", "working_directory", "namespace", "held", "on_loss", "decorators", "reuse", "branch", "production")
     CLIENT_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LOAD_ID_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +63,10 @@ class SubmitRunRequest(_message.Message):
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     ON_LOSS_FIELD_NUMBER: _ClassVar[int]
+    DECORATORS_FIELD_NUMBER: _ClassVar[int]
+    REUSE_FIELD_NUMBER: _ClassVar[int]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTION_FIELD_NUMBER: _ClassVar[int]
     client_request_id: str
     load_id: str
     parameters: _containers.RepeatedCompositeFieldContainer[ParameterValue]
@@ -62,7 +79,21 @@ class SubmitRunRequest(_message.Message):
     namespace: str
     held: bool
     on_loss: _graph_pb2.LossPolicy
-    def __init__(self, client_request_id: _Optional[str] = ..., load_id: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterValue, _Mapping]]] = ..., max_workers: _Optional[int] = ..., max_num_splits: _Optional[int] = ..., max_log_bytes: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ..., user: _Optional[str] = ..., working_directory: _Optional[str] = ..., namespace: _Optional[str] = ..., held: _Optional[bool] = ..., on_loss: _Optional[_Union[_graph_pb2.LossPolicy, str]] = ...) -> None: ...
+    decorators: _containers.RepeatedCompositeFieldContainer[_graph_pb2.Decorator]
+    reuse: Reuse
+    branch: str
+    production: bool
+    def __init__(self, client_request_id: _Optional[str] = ..., load_id: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterValue, _Mapping]]] = ..., max_workers: _Optional[int] = ..., max_num_splits: _Optional[int] = ..., max_log_bytes: _Optional[int] = ..., tags: _Optional[_Iterable[str]] = ..., user: _Optional[str] = ..., working_directory: _Optional[str] = ..., namespace: _Optional[str] = ..., held: _Optional[bool] = ..., on_loss: _Optional[_Union[_graph_pb2.LossPolicy, str]] = ..., decorators: _Optional[_Iterable[_Union[_graph_pb2.Decorator, _Mapping]]] = ..., reuse: _Optional[_Union[Reuse, _Mapping]] = ..., branch: _Optional[str] = ..., production: _Optional[bool] = ...) -> None: ...
+
+class Reuse(_message.Message):
+    __slots__ = ("origin_run_id", "step", "unchanged_only")
+    ORIGIN_RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_ONLY_FIELD_NUMBER: _ClassVar[int]
+    origin_run_id: str
+    step: str
+    unchanged_only: bool
+    def __init__(self, origin_run_id: _Optional[str] = ..., step: _Optional[str] = ..., unchanged_only: _Optional[bool] = ...) -> None: ...
 
 class SubmitRunResponse(_message.Message):
     __slots__ = ("run",)
@@ -137,8 +168,10 @@ class LogChunk(_message.Message):
     def __init__(self, step: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., stream: _Optional[_Union[_log_service_pb2.LogStream, str]] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class ListFlowsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("tags",)
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListFlowsResponse(_message.Message):
     __slots__ = ("flows",)
@@ -147,24 +180,32 @@ class ListFlowsResponse(_message.Message):
     def __init__(self, flows: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListRunsRequest(_message.Message):
-    __slots__ = ("flow", "limit", "states", "tags", "before_unix_ms")
+    __slots__ = ("flow", "limit", "states", "tags", "before_unix_ms", "since_unix_ms", "step", "after")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     STATES_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     BEFORE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     flow: str
     limit: int
     states: _containers.RepeatedScalarFieldContainer[_run_pb2.RunState]
     tags: _containers.RepeatedScalarFieldContainer[str]
     before_unix_ms: int
-    def __init__(self, flow: _Optional[str] = ..., limit: _Optional[int] = ..., states: _Optional[_Iterable[_Union[_run_pb2.RunState, str]]] = ..., tags: _Optional[_Iterable[str]] = ..., before_unix_ms: _Optional[int] = ...) -> None: ...
+    since_unix_ms: int
+    step: str
+    after: str
+    def __init__(self, flow: _Optional[str] = ..., limit: _Optional[int] = ..., states: _Optional[_Iterable[_Union[_run_pb2.RunState, str]]] = ..., tags: _Optional[_Iterable[str]] = ..., before_unix_ms: _Optional[int] = ..., since_unix_ms: _Optional[int] = ..., step: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class ListRunsResponse(_message.Message):
-    __slots__ = ("runs",)
+    __slots__ = ("runs", "next")
     RUNS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
     runs: _containers.RepeatedCompositeFieldContainer[_run_pb2.Run]
-    def __init__(self, runs: _Optional[_Iterable[_Union[_run_pb2.Run, _Mapping]]] = ...) -> None: ...
+    next: str
+    def __init__(self, runs: _Optional[_Iterable[_Union[_run_pb2.Run, _Mapping]]] = ..., next: _Optional[str] = ...) -> None: ...
 
 class GetRunRequest(_message.Message):
     __slots__ = ("flow", "run_id")
@@ -197,20 +238,22 @@ class ListStepsResponse(_message.Message):
     def __init__(self, steps: _Optional[_Iterable[_Union[_run_pb2.Step, _Mapping]]] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
-    __slots__ = ("flow", "run_id", "step", "task_id", "limit", "after_task_id")
+    __slots__ = ("flow", "run_id", "step", "task_id", "limit", "after_task_id", "states")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     AFTER_TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
     flow: str
     run_id: str
     step: str
     task_id: str
     limit: int
     after_task_id: str
-    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., step: _Optional[str] = ..., task_id: _Optional[str] = ..., limit: _Optional[int] = ..., after_task_id: _Optional[str] = ...) -> None: ...
+    states: _containers.RepeatedScalarFieldContainer[_run_pb2.TaskState]
+    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., step: _Optional[str] = ..., task_id: _Optional[str] = ..., limit: _Optional[int] = ..., after_task_id: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_run_pb2.TaskState, str]]] = ...) -> None: ...
 
 class ListTasksResponse(_message.Message):
     __slots__ = ("tasks", "next_after_task_id")
@@ -251,6 +294,46 @@ class GetArtifactRequest(_message.Message):
     name: str
     attempt: int
     def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., name: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class ChangeTagsRequest(_message.Message):
+    __slots__ = ("flow", "run_id", "remove", "add")
+    FLOW_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    ADD_FIELD_NUMBER: _ClassVar[int]
+    flow: str
+    run_id: str
+    remove: _containers.RepeatedScalarFieldContainer[str]
+    add: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., remove: _Optional[_Iterable[str]] = ..., add: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ChangeTagsResponse(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: _run_pb2.Run
+    def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ...) -> None: ...
+
+class GetTaskRequest(_message.Message):
+    __slots__ = ("flow", "run_id", "task_id", "attempt")
+    FLOW_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    flow: str
+    run_id: str
+    task_id: str
+    attempt: int
+    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class GetTaskResponse(_message.Message):
+    __slots__ = ("task", "object_root", "working_directory")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_ROOT_FIELD_NUMBER: _ClassVar[int]
+    WORKING_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    task: _task_pb2.Task
+    object_root: str
+    working_directory: str
+    def __init__(self, task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., object_root: _Optional[str] = ..., working_directory: _Optional[str] = ...) -> None: ...
 
 class GetArtifactResponse(_message.Message):
     __slots__ = ("artifact", "manifest", "object_root", "blobs")

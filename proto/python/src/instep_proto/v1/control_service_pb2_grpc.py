@@ -97,6 +97,16 @@ class ControlServiceStub:
                 request_serializer=instep_dot_v1_dot_control__service__pb2.GetArtifactRequest.SerializeToString,
                 response_deserializer=instep_dot_v1_dot_control__service__pb2.GetArtifactResponse.FromString,
                 _registered_method=True)
+        self.ChangeTags = channel.unary_unary(
+                '/instep.v1.ControlService/ChangeTags',
+                request_serializer=instep_dot_v1_dot_control__service__pb2.ChangeTagsRequest.SerializeToString,
+                response_deserializer=instep_dot_v1_dot_control__service__pb2.ChangeTagsResponse.FromString,
+                _registered_method=True)
+        self.GetTask = channel.unary_unary(
+                '/instep.v1.ControlService/GetTask',
+                request_serializer=instep_dot_v1_dot_control__service__pb2.GetTaskRequest.SerializeToString,
+                response_deserializer=instep_dot_v1_dot_control__service__pb2.GetTaskResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
@@ -121,7 +131,11 @@ class ControlServiceServicer:
         Errors:
         * NOT_FOUND (LOAD_UNKNOWN): load the flow again.
         * FAILED_PRECONDITION (GRAPH_INVALID): the graph has problems.
-        * INVALID_ARGUMENT (PARAMETER_INVALID): a parameter is missing, unknown, or does not fit.
+        * INVALID_ARGUMENT (PARAMETER_INVALID): a parameter is missing, unknown, or does not fit; or the function that
+        gives its default failed.
+        * INVALID_ARGUMENT (DECORATOR_INVALID): a decorator of `decorators` is unknown or does not fit.
+        * INVALID_ARGUMENT (TAG_INVALID): a tag is malformed, or there are too many.
+        * NOT_FOUND (ORIGIN_UNKNOWN): there is no such run to resume, or it has no such step.
         * ALREADY_EXISTS (REQUEST_CONFLICT): the same id came with another body.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -224,6 +238,29 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangeTags(self, request, context):
+        """Changes the tags that people gave to a run: all of the request or nothing. Tags to be removed go first.
+        Idempotent.
+
+        Errors:
+        * NOT_FOUND (FLOW_UNKNOWN, RUN_UNKNOWN): there is no such run.
+        * INVALID_ARGUMENT (TAG_INVALID): a tag is malformed, is a system tag that was to be removed, or the run would
+        have too many.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTask(self, request, context):
+        """Writes a task as its worker got it, without a lease: for looking at a task again. Pure.
+
+        Errors:
+        * NOT_FOUND (FLOW_UNKNOWN, RUN_UNKNOWN, TASK_UNKNOWN): there is no such task.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -286,6 +323,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.GetArtifact,
                     request_deserializer=instep_dot_v1_dot_control__service__pb2.GetArtifactRequest.FromString,
                     response_serializer=instep_dot_v1_dot_control__service__pb2.GetArtifactResponse.SerializeToString,
+            ),
+            'ChangeTags': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeTags,
+                    request_deserializer=instep_dot_v1_dot_control__service__pb2.ChangeTagsRequest.FromString,
+                    response_serializer=instep_dot_v1_dot_control__service__pb2.ChangeTagsResponse.SerializeToString,
+            ),
+            'GetTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTask,
+                    request_deserializer=instep_dot_v1_dot_control__service__pb2.GetTaskRequest.FromString,
+                    response_serializer=instep_dot_v1_dot_control__service__pb2.GetTaskResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -615,6 +662,60 @@ class ControlService:
             '/instep.v1.ControlService/GetArtifact',
             instep_dot_v1_dot_control__service__pb2.GetArtifactRequest.SerializeToString,
             instep_dot_v1_dot_control__service__pb2.GetArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeTags(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/instep.v1.ControlService/ChangeTags',
+            instep_dot_v1_dot_control__service__pb2.ChangeTagsRequest.SerializeToString,
+            instep_dot_v1_dot_control__service__pb2.ChangeTagsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/instep.v1.ControlService/GetTask',
+            instep_dot_v1_dot_control__service__pb2.GetTaskRequest.SerializeToString,
+            instep_dot_v1_dot_control__service__pb2.GetTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,

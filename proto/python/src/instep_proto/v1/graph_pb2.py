@@ -25,41 +25,47 @@ _sym_db = _symbol_database.Default()
 from instep_proto.v1 import source_pb2 as instep_dot_v1_dot_source__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15instep/v1/graph.proto\x12\tinstep.v1\x1a\x16instep/v1/source.proto\"\x88\x03\n\x0c\x46lowFragment\x12\x0c\n\x04\x66low\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12+\n\x08location\x18\x03 \x01(\x0b\x32\x19.instep.v1.SourceLocation\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\x12$\n\x08includes\x18\x05 \x03(\x0b\x32\x12.instep.v1.Include\x12\"\n\x05steps\x18\x06 \x03(\x0b\x32\x13.instep.v1.StepSpec\x12,\n\nparameters\x18\x07 \x03(\x0b\x32\x18.instep.v1.ParameterSpec\x12*\n\tconstants\x18\x08 \x03(\x0b\x32\x17.instep.v1.ConstantSpec\x12\'\n\tisolation\x18\t \x01(\x0e\x32\x14.instep.v1.Isolation\x12)\n\x08problems\x18\n \x03(\x0b\x32\x17.instep.v1.GraphProblem\x12&\n\x07on_loss\x18\x0b \x01(\x0e\x32\x15.instep.v1.LossPolicy\"D\n\x07Include\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12+\n\x08location\x18\x02 \x01(\x0b\x32\x19.instep.v1.SourceLocation\">\n\nEntryPoint\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\"\xbd\x01\n\nTransition\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.instep.v1.TransitionKind\x12\x0f\n\x07targets\x18\x02 \x03(\t\x12\x0f\n\x07\x66oreach\x18\x03 \x01(\t\x12\x11\n\tcondition\x18\x04 \x01(\t\x12$\n\x05\x63\x61ses\x18\x05 \x03(\x0b\x32\x15.instep.v1.SwitchCase\x12+\n\x08location\x18\x06 \x01(\x0b\x32\x19.instep.v1.SourceLocation\")\n\nSwitchCase\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0e\n\x06target\x18\x02 \x01(\t\"\xb2\x02\n\x08StepSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08location\x18\x02 \x01(\x0b\x32\x19.instep.v1.SourceLocation\x12\x0b\n\x03\x64oc\x18\x03 \x01(\t\x12*\n\x0b\x65ntry_point\x18\x04 \x01(\x0b\x32\x15.instep.v1.EntryPoint\x12)\n\ntransition\x18\x05 \x01(\x0b\x32\x15.instep.v1.Transition\x12\x14\n\x0ctakes_inputs\x18\x06 \x01(\x08\x12\'\n\tisolation\x18\x07 \x01(\x0e\x32\x14.instep.v1.Isolation\x12\x10\n\x08is_start\x18\x08 \x01(\x08\x12\x0e\n\x06is_end\x18\t \x01(\x08\x12&\n\x07on_loss\x18\n \x01(\x0e\x32\x15.instep.v1.LossPolicy\"\xef\x01\n\rParameterSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12&\n\x04type\x18\x03 \x01(\x0e\x32\x18.instep.v1.ParameterType\x12\x14\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\x0cH\x00\x88\x01\x01\x12\x10\n\x08required\x18\x05 \x01(\x08\x12\x0c\n\x04help\x18\x06 \x01(\t\x12\x11\n\tseparator\x18\x07 \x01(\t\x12+\n\x08location\x18\x08 \x01(\x0b\x32\x19.instep.v1.SourceLocation\x12\x14\n\x0chide_default\x18\t \x01(\x08\x42\n\n\x08_default\"[\n\x0c\x43onstantSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\x12+\n\x08location\x18\x03 \x01(\x0b\x32\x19.instep.v1.SourceLocation\"\xe2\x01\n\x05Graph\x12\x0c\n\x04\x66low\x18\x01 \x01(\t\x12\x0b\n\x03\x64oc\x18\x02 \x01(\t\x12\"\n\x05steps\x18\x03 \x03(\x0b\x32\x13.instep.v1.StepSpec\x12,\n\nparameters\x18\x04 \x03(\x0b\x32\x18.instep.v1.ParameterSpec\x12*\n\tconstants\x18\x05 \x03(\x0b\x32\x17.instep.v1.ConstantSpec\x12\r\n\x05start\x18\x06 \x01(\t\x12\x0b\n\x03\x65nd\x18\x07 \x01(\t\x12$\n\x05\x66iles\x18\x08 \x03(\x0b\x32\x15.instep.v1.LoadedFile\"<\n\nLoadedFile\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\"w\n\x0cGraphProblem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04hint\x18\x03 \x01(\t\x12\x0c\n\x04step\x18\x04 \x01(\t\x12,\n\tlocations\x18\x05 \x03(\x0b\x32\x19.instep.v1.SourceLocation*d\n\tIsolation\x12\x19\n\x15ISOLATION_UNSPECIFIED\x10\x00\x12\x12\n\x0eISOLATION_FORK\x10\x01\x12\x13\n\x0fISOLATION_SPAWN\x10\x02\x12\x13\n\x0fISOLATION_REUSE\x10\x03*n\n\nLossPolicy\x12\x1b\n\x17LOSS_POLICY_UNSPECIFIED\x10\x00\x12\x14\n\x10LOSS_POLICY_WARN\x10\x01\x12\x15\n\x11LOSS_POLICY_ERROR\x10\x02\x12\x16\n\x12LOSS_POLICY_IGNORE\x10\x03*\xba\x01\n\x0eTransitionKind\x12\x1f\n\x1bTRANSITION_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13TRANSITION_KIND_END\x10\x01\x12\x1a\n\x16TRANSITION_KIND_LINEAR\x10\x02\x12\x19\n\x15TRANSITION_KIND_SPLIT\x10\x03\x12\x1b\n\x17TRANSITION_KIND_FOREACH\x10\x04\x12\x1a\n\x16TRANSITION_KIND_SWITCH\x10\x05*\xae\x01\n\rParameterType\x12\x1e\n\x1aPARAMETER_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15PARAMETER_TYPE_STRING\x10\x01\x12\x16\n\x12PARAMETER_TYPE_INT\x10\x02\x12\x18\n\x14PARAMETER_TYPE_FLOAT\x10\x03\x12\x17\n\x13PARAMETER_TYPE_BOOL\x10\x04\x12\x17\n\x13PARAMETER_TYPE_JSON\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15instep/v1/graph.proto\x12\tinstep.v1\x1a\x16instep/v1/source.proto\"\xda\x03\n\x0c\x46lowFragment\x12\x0c\n\x04\x66low\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12+\n\x08location\x18\x03 \x01(\x0b\x32\x19.instep.v1.SourceLocation\x12\x0b\n\x03\x64oc\x18\x04 \x01(\t\x12$\n\x08includes\x18\x05 \x03(\x0b\x32\x12.instep.v1.Include\x12\"\n\x05steps\x18\x06 \x03(\x0b\x32\x13.instep.v1.StepSpec\x12,\n\nparameters\x18\x07 \x03(\x0b\x32\x18.instep.v1.ParameterSpec\x12*\n\tconstants\x18\x08 \x03(\x0b\x32\x17.instep.v1.ConstantSpec\x12\'\n\tisolation\x18\t \x01(\x0e\x32\x14.instep.v1.Isolation\x12)\n\x08problems\x18\n \x03(\x0b\x32\x17.instep.v1.GraphProblem\x12&\n\x07on_loss\x18\x0b \x01(\x0e\x32\x15.instep.v1.LossPolicy\x12(\n\ndecorators\x18\x0c \x03(\x0b\x32\x14.instep.v1.Decorator\x12&\n\x07\x63onfigs\x18\r \x03(\x0b\x32\x15.instep.v1.ConfigSpec\"Y\n\tDecorator\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\targuments\x18\x02 \x01(\t\x12+\n\x08location\x18\x03 \x01(\x0b\x32\x19.instep.v1.SourceLocation\"\x95\x01\n\nConfigSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12\x10\n\x08manifest\x18\x03 \x01(\x0c\x12\x11\n\x04text\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04help\x18\x05 \x01(\t\x12+\n\x08location\x18\x06 \x01(\x0b\x32\x19.instep.v1.SourceLocationB\x07\n\x05_text\"D\n\x07Include\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12+\n\x08location\x18\x02 \x01(\x0b\x32\x19.instep.v1.SourceLocation\">\n\nEntryPoint\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x10\n\x08\x66unction\x18\x03 \x01(\t\"\xbd\x01\n\nTransition\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.instep.v1.TransitionKind\x12\x0f\n\x07targets\x18\x02 \x03(\t\x12\x0f\n\x07\x66oreach\x18\x03 \x01(\t\x12\x11\n\tcondition\x18\x04 \x01(\t\x12$\n\x05\x63\x61ses\x18\x05 \x03(\x0b\x32\x15.instep.v1.SwitchCase\x12+\n\x08location\x18\x06 \x01(\x0b\x32\x19.instep.v1.SourceLocation\")\n\nSwitchCase\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0e\n\x06target\x18\x02 \x01(\t\"\xea\x02\n\x08StepSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08location\x18\x02 \x01(\x0b\x32\x19.instep.v1.SourceLocation\x12\x0b\n\x03\x64oc\x18\x03 \x01(\t\x12*\n\x0b\x65ntry_point\x18\x04 \x01(\x0b\x32\x15.instep.v1.EntryPoint\x12)\n\ntransition\x18\x05 \x01(\x0b\x32\x15.instep.v1.Transition\x12\x14\n\x0ctakes_inputs\x18\x06 \x01(\x08\x12\'\n\tisolation\x18\x07 \x01(\x0e\x32\x14.instep.v1.Isolation\x12\x10\n\x08is_start\x18\x08 \x01(\x08\x12\x0e\n\x06is_end\x18\t \x01(\x08\x12&\n\x07on_loss\x18\n \x01(\x0e\x32\x15.instep.v1.LossPolicy\x12(\n\ndecorators\x18\x0b \x03(\x0b\x32\x14.instep.v1.Decorator\x12\x0c\n\x04\x63ode\x18\x0c \x01(\t\"\xbf\x02\n\rParameterSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12&\n\x04type\x18\x03 \x01(\x0e\x32\x18.instep.v1.ParameterType\x12\x14\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\x0cH\x00\x88\x01\x01\x12\x10\n\x08required\x18\x05 \x01(\x08\x12\x0c\n\x04help\x18\x06 \x01(\t\x12\x11\n\tseparator\x18\x07 \x01(\t\x12+\n\x08location\x18\x08 \x01(\x0b\x32\x19.instep.v1.SourceLocation\x12\x14\n\x0chide_default\x18\t \x01(\x08\x12\x1c\n\x14has_function_default\x18\n \x01(\x08\x12\x30\n\x0cinclude_file\x18\x0b \x01(\x0b\x32\x1a.instep.v1.IncludeFileSpecB\n\n\x08_default\"J\n\x0fIncludeFileSpec\x12\x0f\n\x07is_text\x18\x01 \x01(\x08\x12\x10\n\x08\x65ncoding\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_file\x18\x03 \x01(\t\"[\n\x0c\x43onstantSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\x12+\n\x08location\x18\x03 \x01(\x0b\x32\x19.instep.v1.SourceLocation\"\xb4\x02\n\x05Graph\x12\x0c\n\x04\x66low\x18\x01 \x01(\t\x12\x0b\n\x03\x64oc\x18\x02 \x01(\t\x12\"\n\x05steps\x18\x03 \x03(\x0b\x32\x13.instep.v1.StepSpec\x12,\n\nparameters\x18\x04 \x03(\x0b\x32\x18.instep.v1.ParameterSpec\x12*\n\tconstants\x18\x05 \x03(\x0b\x32\x17.instep.v1.ConstantSpec\x12\r\n\x05start\x18\x06 \x01(\t\x12\x0b\n\x03\x65nd\x18\x07 \x01(\t\x12$\n\x05\x66iles\x18\x08 \x03(\x0b\x32\x15.instep.v1.LoadedFile\x12&\n\x07\x63onfigs\x18\t \x03(\x0b\x32\x15.instep.v1.ConfigSpec\x12(\n\ndecorators\x18\n \x03(\x0b\x32\x14.instep.v1.Decorator\"<\n\nLoadedFile\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\"w\n\x0cGraphProblem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04hint\x18\x03 \x01(\t\x12\x0c\n\x04step\x18\x04 \x01(\t\x12,\n\tlocations\x18\x05 \x03(\x0b\x32\x19.instep.v1.SourceLocation*d\n\tIsolation\x12\x19\n\x15ISOLATION_UNSPECIFIED\x10\x00\x12\x12\n\x0eISOLATION_FORK\x10\x01\x12\x13\n\x0fISOLATION_SPAWN\x10\x02\x12\x13\n\x0fISOLATION_REUSE\x10\x03*n\n\nLossPolicy\x12\x1b\n\x17LOSS_POLICY_UNSPECIFIED\x10\x00\x12\x14\n\x10LOSS_POLICY_WARN\x10\x01\x12\x15\n\x11LOSS_POLICY_ERROR\x10\x02\x12\x16\n\x12LOSS_POLICY_IGNORE\x10\x03*\xba\x01\n\x0eTransitionKind\x12\x1f\n\x1bTRANSITION_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13TRANSITION_KIND_END\x10\x01\x12\x1a\n\x16TRANSITION_KIND_LINEAR\x10\x02\x12\x19\n\x15TRANSITION_KIND_SPLIT\x10\x03\x12\x1b\n\x17TRANSITION_KIND_FOREACH\x10\x04\x12\x1a\n\x16TRANSITION_KIND_SWITCH\x10\x05*\xae\x01\n\rParameterType\x12\x1e\n\x1aPARAMETER_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15PARAMETER_TYPE_STRING\x10\x01\x12\x16\n\x12PARAMETER_TYPE_INT\x10\x02\x12\x18\n\x14PARAMETER_TYPE_FLOAT\x10\x03\x12\x17\n\x13PARAMETER_TYPE_BOOL\x10\x04\x12\x17\n\x13PARAMETER_TYPE_JSON\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'instep.v1.graph_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ISOLATION']._serialized_start=1880
-  _globals['_ISOLATION']._serialized_end=1980
-  _globals['_LOSSPOLICY']._serialized_start=1982
-  _globals['_LOSSPOLICY']._serialized_end=2092
-  _globals['_TRANSITIONKIND']._serialized_start=2095
-  _globals['_TRANSITIONKIND']._serialized_end=2281
-  _globals['_PARAMETERTYPE']._serialized_start=2284
-  _globals['_PARAMETERTYPE']._serialized_end=2458
+  _globals['_ISOLATION']._serialized_start=2499
+  _globals['_ISOLATION']._serialized_end=2599
+  _globals['_LOSSPOLICY']._serialized_start=2601
+  _globals['_LOSSPOLICY']._serialized_end=2711
+  _globals['_TRANSITIONKIND']._serialized_start=2714
+  _globals['_TRANSITIONKIND']._serialized_end=2900
+  _globals['_PARAMETERTYPE']._serialized_start=2903
+  _globals['_PARAMETERTYPE']._serialized_end=3077
   _globals['_FLOWFRAGMENT']._serialized_start=61
-  _globals['_FLOWFRAGMENT']._serialized_end=453
-  _globals['_INCLUDE']._serialized_start=455
-  _globals['_INCLUDE']._serialized_end=523
-  _globals['_ENTRYPOINT']._serialized_start=525
-  _globals['_ENTRYPOINT']._serialized_end=587
-  _globals['_TRANSITION']._serialized_start=590
-  _globals['_TRANSITION']._serialized_end=779
-  _globals['_SWITCHCASE']._serialized_start=781
-  _globals['_SWITCHCASE']._serialized_end=822
-  _globals['_STEPSPEC']._serialized_start=825
-  _globals['_STEPSPEC']._serialized_end=1131
-  _globals['_PARAMETERSPEC']._serialized_start=1134
-  _globals['_PARAMETERSPEC']._serialized_end=1373
-  _globals['_CONSTANTSPEC']._serialized_start=1375
-  _globals['_CONSTANTSPEC']._serialized_end=1466
-  _globals['_GRAPH']._serialized_start=1469
-  _globals['_GRAPH']._serialized_end=1695
-  _globals['_LOADEDFILE']._serialized_start=1697
-  _globals['_LOADEDFILE']._serialized_end=1757
-  _globals['_GRAPHPROBLEM']._serialized_start=1759
-  _globals['_GRAPHPROBLEM']._serialized_end=1878
+  _globals['_FLOWFRAGMENT']._serialized_end=535
+  _globals['_DECORATOR']._serialized_start=537
+  _globals['_DECORATOR']._serialized_end=626
+  _globals['_CONFIGSPEC']._serialized_start=629
+  _globals['_CONFIGSPEC']._serialized_end=778
+  _globals['_INCLUDE']._serialized_start=780
+  _globals['_INCLUDE']._serialized_end=848
+  _globals['_ENTRYPOINT']._serialized_start=850
+  _globals['_ENTRYPOINT']._serialized_end=912
+  _globals['_TRANSITION']._serialized_start=915
+  _globals['_TRANSITION']._serialized_end=1104
+  _globals['_SWITCHCASE']._serialized_start=1106
+  _globals['_SWITCHCASE']._serialized_end=1147
+  _globals['_STEPSPEC']._serialized_start=1150
+  _globals['_STEPSPEC']._serialized_end=1512
+  _globals['_PARAMETERSPEC']._serialized_start=1515
+  _globals['_PARAMETERSPEC']._serialized_end=1834
+  _globals['_INCLUDEFILESPEC']._serialized_start=1836
+  _globals['_INCLUDEFILESPEC']._serialized_end=1910
+  _globals['_CONSTANTSPEC']._serialized_start=1912
+  _globals['_CONSTANTSPEC']._serialized_end=2003
+  _globals['_GRAPH']._serialized_start=2006
+  _globals['_GRAPH']._serialized_end=2314
+  _globals['_LOADEDFILE']._serialized_start=2316
+  _globals['_LOADEDFILE']._serialized_end=2376
+  _globals['_GRAPHPROBLEM']._serialized_start=2378
+  _globals['_GRAPHPROBLEM']._serialized_end=2497
 # @@protoc_insertion_point(module_scope)

@@ -61,7 +61,7 @@ PARAMETER_TYPE_BOOL: ParameterType
 PARAMETER_TYPE_JSON: ParameterType
 
 class FlowFragment(_message.Message):
-    __slots__ = ("flow", "language", "location", "doc", "includes", "steps", "parameters", "constants", "isolation", "problems", "on_loss")
+    __slots__ = ("flow", "language", "location", "doc", "includes", "steps", "parameters", "constants", "isolation", "problems", "on_loss", "decorators", "configs")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +73,8 @@ class FlowFragment(_message.Message):
     ISOLATION_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     ON_LOSS_FIELD_NUMBER: _ClassVar[int]
+    DECORATORS_FIELD_NUMBER: _ClassVar[int]
+    CONFIGS_FIELD_NUMBER: _ClassVar[int]
     flow: str
     language: str
     location: _source_pb2.SourceLocation
@@ -84,7 +86,35 @@ class FlowFragment(_message.Message):
     isolation: Isolation
     problems: _containers.RepeatedCompositeFieldContainer[GraphProblem]
     on_loss: LossPolicy
-    def __init__(self, flow: _Optional[str] = ..., language: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., includes: _Optional[_Iterable[_Union[Include, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., constants: _Optional[_Iterable[_Union[ConstantSpec, _Mapping]]] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., problems: _Optional[_Iterable[_Union[GraphProblem, _Mapping]]] = ..., on_loss: _Optional[_Union[LossPolicy, str]] = ...) -> None: ...
+    decorators: _containers.RepeatedCompositeFieldContainer[Decorator]
+    configs: _containers.RepeatedCompositeFieldContainer[ConfigSpec]
+    def __init__(self, flow: _Optional[str] = ..., language: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., includes: _Optional[_Iterable[_Union[Include, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., constants: _Optional[_Iterable[_Union[ConstantSpec, _Mapping]]] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., problems: _Optional[_Iterable[_Union[GraphProblem, _Mapping]]] = ..., on_loss: _Optional[_Union[LossPolicy, str]] = ..., decorators: _Optional[_Iterable[_Union[Decorator, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[ConfigSpec, _Mapping]]] = ...) -> None: ...
+
+class Decorator(_message.Message):
+    __slots__ = ("name", "arguments", "location")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    arguments: str
+    location: _source_pb2.SourceLocation
+    def __init__(self, name: _Optional[str] = ..., arguments: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ...) -> None: ...
+
+class ConfigSpec(_message.Message):
+    __slots__ = ("name", "variable", "manifest", "text", "help", "location")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VARIABLE_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    HELP_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    variable: str
+    manifest: bytes
+    text: str
+    help: str
+    location: _source_pb2.SourceLocation
+    def __init__(self, name: _Optional[str] = ..., variable: _Optional[str] = ..., manifest: _Optional[bytes] = ..., text: _Optional[str] = ..., help: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ...) -> None: ...
 
 class Include(_message.Message):
     __slots__ = ("file", "location")
@@ -129,7 +159,7 @@ class SwitchCase(_message.Message):
     def __init__(self, key: _Optional[bytes] = ..., target: _Optional[str] = ...) -> None: ...
 
 class StepSpec(_message.Message):
-    __slots__ = ("name", "location", "doc", "entry_point", "transition", "takes_inputs", "isolation", "is_start", "is_end", "on_loss")
+    __slots__ = ("name", "location", "doc", "entry_point", "transition", "takes_inputs", "isolation", "is_start", "is_end", "on_loss", "decorators", "code")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +170,8 @@ class StepSpec(_message.Message):
     IS_START_FIELD_NUMBER: _ClassVar[int]
     IS_END_FIELD_NUMBER: _ClassVar[int]
     ON_LOSS_FIELD_NUMBER: _ClassVar[int]
+    DECORATORS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     name: str
     location: _source_pb2.SourceLocation
     doc: str
@@ -150,10 +182,12 @@ class StepSpec(_message.Message):
     is_start: bool
     is_end: bool
     on_loss: LossPolicy
-    def __init__(self, name: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., entry_point: _Optional[_Union[EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ..., takes_inputs: _Optional[bool] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., is_start: _Optional[bool] = ..., is_end: _Optional[bool] = ..., on_loss: _Optional[_Union[LossPolicy, str]] = ...) -> None: ...
+    decorators: _containers.RepeatedCompositeFieldContainer[Decorator]
+    code: str
+    def __init__(self, name: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., doc: _Optional[str] = ..., entry_point: _Optional[_Union[EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[Transition, _Mapping]] = ..., takes_inputs: _Optional[bool] = ..., isolation: _Optional[_Union[Isolation, str]] = ..., is_start: _Optional[bool] = ..., is_end: _Optional[bool] = ..., on_loss: _Optional[_Union[LossPolicy, str]] = ..., decorators: _Optional[_Iterable[_Union[Decorator, _Mapping]]] = ..., code: _Optional[str] = ...) -> None: ...
 
 class ParameterSpec(_message.Message):
-    __slots__ = ("name", "variable", "type", "default", "required", "help", "separator", "location", "hide_default")
+    __slots__ = ("name", "variable", "type", "default", "required", "help", "separator", "location", "hide_default", "has_function_default", "include_file")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VARIABLE_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +197,8 @@ class ParameterSpec(_message.Message):
     SEPARATOR_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
     HIDE_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    HAS_FUNCTION_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_FILE_FIELD_NUMBER: _ClassVar[int]
     name: str
     variable: str
     type: ParameterType
@@ -172,7 +208,19 @@ class ParameterSpec(_message.Message):
     separator: str
     location: _source_pb2.SourceLocation
     hide_default: bool
-    def __init__(self, name: _Optional[str] = ..., variable: _Optional[str] = ..., type: _Optional[_Union[ParameterType, str]] = ..., default: _Optional[bytes] = ..., required: _Optional[bool] = ..., help: _Optional[str] = ..., separator: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., hide_default: _Optional[bool] = ...) -> None: ...
+    has_function_default: bool
+    include_file: IncludeFileSpec
+    def __init__(self, name: _Optional[str] = ..., variable: _Optional[str] = ..., type: _Optional[_Union[ParameterType, str]] = ..., default: _Optional[bytes] = ..., required: _Optional[bool] = ..., help: _Optional[str] = ..., separator: _Optional[str] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., hide_default: _Optional[bool] = ..., has_function_default: _Optional[bool] = ..., include_file: _Optional[_Union[IncludeFileSpec, _Mapping]] = ...) -> None: ...
+
+class IncludeFileSpec(_message.Message):
+    __slots__ = ("is_text", "encoding", "default_file")
+    IS_TEXT_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_FILE_FIELD_NUMBER: _ClassVar[int]
+    is_text: bool
+    encoding: str
+    default_file: str
+    def __init__(self, is_text: _Optional[bool] = ..., encoding: _Optional[str] = ..., default_file: _Optional[str] = ...) -> None: ...
 
 class ConstantSpec(_message.Message):
     __slots__ = ("name", "manifest", "location")
@@ -185,7 +233,7 @@ class ConstantSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., manifest: _Optional[bytes] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ...) -> None: ...
 
 class Graph(_message.Message):
-    __slots__ = ("flow", "doc", "steps", "parameters", "constants", "start", "end", "files")
+    __slots__ = ("flow", "doc", "steps", "parameters", "constants", "start", "end", "files", "configs", "decorators")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -194,6 +242,8 @@ class Graph(_message.Message):
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
+    CONFIGS_FIELD_NUMBER: _ClassVar[int]
+    DECORATORS_FIELD_NUMBER: _ClassVar[int]
     flow: str
     doc: str
     steps: _containers.RepeatedCompositeFieldContainer[StepSpec]
@@ -202,7 +252,9 @@ class Graph(_message.Message):
     start: str
     end: str
     files: _containers.RepeatedCompositeFieldContainer[LoadedFile]
-    def __init__(self, flow: _Optional[str] = ..., doc: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., constants: _Optional[_Iterable[_Union[ConstantSpec, _Mapping]]] = ..., start: _Optional[str] = ..., end: _Optional[str] = ..., files: _Optional[_Iterable[_Union[LoadedFile, _Mapping]]] = ...) -> None: ...
+    configs: _containers.RepeatedCompositeFieldContainer[ConfigSpec]
+    decorators: _containers.RepeatedCompositeFieldContainer[Decorator]
+    def __init__(self, flow: _Optional[str] = ..., doc: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., constants: _Optional[_Iterable[_Union[ConstantSpec, _Mapping]]] = ..., start: _Optional[str] = ..., end: _Optional[str] = ..., files: _Optional[_Iterable[_Union[LoadedFile, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[ConfigSpec, _Mapping]]] = ..., decorators: _Optional[_Iterable[_Union[Decorator, _Mapping]]] = ...) -> None: ...
 
 class LoadedFile(_message.Message):
     __slots__ = ("language", "file", "digest")

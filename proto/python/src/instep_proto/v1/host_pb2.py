@@ -22,31 +22,39 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from instep_proto.v1 import failure_pb2 as instep_dot_v1_dot_failure__pb2
 from instep_proto.v1 import graph_pb2 as instep_dot_v1_dot_graph__pb2
 from instep_proto.v1 import key_value_pb2 as instep_dot_v1_dot_key__value__pb2
+from instep_proto.v1 import task_pb2 as instep_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14instep/v1/host.proto\x12\tinstep.v1\x1a\x15instep/v1/graph.proto\x1a\x19instep/v1/key_value.proto\"j\n\x0bHostCommand\x12%\n\x04\x66ork\x18\x01 \x01(\x0b\x32\x15.instep.v1.ForkWorkerH\x00\x12)\n\x06signal\x18\x02 \x01(\x0b\x32\x17.instep.v1.SignalWorkerH\x00\x42\t\n\x07\x63ommand\"\x93\x01\n\nForkWorker\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12-\n\tbootstrap\x18\x02 \x01(\x0b\x32\x1a.instep.v1.WorkerBootstrap\x12\x13\n\x0bstdout_file\x18\x03 \x01(\t\x12\x13\n\x0bstderr_file\x18\x04 \x01(\t\x12\x19\n\x11working_directory\x18\x05 \x01(\t\"\x9e\x01\n\x0fWorkerBootstrap\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\x0c\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12\x18\n\x10store_probe_file\x18\x04 \x01(\t\x12 \n\x03\x65nv\x18\x05 \x03(\x0b\x32\x13.instep.v1.KeyValue\x12\x0c\n\x04\x66ile\x18\x06 \x01(\t\x12\r\n\x05reuse\x18\x07 \x01(\x08\"1\n\x0cSignalWorker\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\x05\"\x93\x01\n\tHostEvent\x12\'\n\x06loaded\x18\x01 \x01(\x0b\x32\x15.instep.v1.HostLoadedH\x00\x12)\n\x06\x66orked\x18\x02 \x01(\x0b\x32\x17.instep.v1.WorkerForkedH\x00\x12)\n\x06\x65xited\x18\x03 \x01(\x0b\x32\x17.instep.v1.WorkerExitedH\x00\x42\x07\n\x05\x65vent\"\xc4\x01\n\nHostLoaded\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x03\x12)\n\x08\x66ragment\x18\x04 \x01(\x0b\x32\x17.instep.v1.FlowFragment\x12\x11\n\tfunctions\x18\x05 \x03(\t\x12(\n\x07problem\x18\x06 \x01(\x0b\x32\x17.instep.v1.GraphProblem\x12\x0f\n\x07runtime\x18\x07 \x01(\t\x12\x10\n\x08\x63\x61n_fork\x18\x08 \x01(\x08\"=\n\x0cWorkerForked\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"~\n\x0cWorkerExited\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x16\n\texit_code\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\rmax_rss_bytes\x18\x04 \x01(\x03\x42\x0c\n\n_exit_codeB\t\n\x07_signalb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14instep/v1/host.proto\x12\tinstep.v1\x1a\x17instep/v1/failure.proto\x1a\x15instep/v1/graph.proto\x1a\x19instep/v1/key_value.proto\x1a\x14instep/v1/task.proto\"\x9b\x01\n\x0bHostCommand\x12%\n\x04\x66ork\x18\x01 \x01(\x0b\x32\x15.instep.v1.ForkWorkerH\x00\x12)\n\x06signal\x18\x02 \x01(\x0b\x32\x17.instep.v1.SignalWorkerH\x00\x12/\n\x08\x65valuate\x18\x03 \x01(\x0b\x32\x1b.instep.v1.EvaluateDefaultsH\x00\x42\t\n\x07\x63ommand\"\x80\x01\n\x10\x45valuateDefaults\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x03(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x19\n\x11working_directory\x18\x04 \x01(\t\x12#\n\x07project\x18\x05 \x01(\x0b\x32\x12.instep.v1.Project\"m\n\x11\x44\x65\x66\x61ultsEvaluated\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x06values\x18\x02 \x03(\x0b\x32\x17.instep.v1.DefaultValue\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x12.instep.v1.Failure\"3\n\x0c\x44\x65\x66\x61ultValue\x12\x11\n\tparameter\x18\x01 \x01(\t\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\"\x93\x01\n\nForkWorker\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12-\n\tbootstrap\x18\x02 \x01(\x0b\x32\x1a.instep.v1.WorkerBootstrap\x12\x13\n\x0bstdout_file\x18\x03 \x01(\t\x12\x13\n\x0bstderr_file\x18\x04 \x01(\t\x12\x19\n\x11working_directory\x18\x05 \x01(\t\"\x9e\x01\n\x0fWorkerBootstrap\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\x0c\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12\x18\n\x10store_probe_file\x18\x04 \x01(\t\x12 \n\x03\x65nv\x18\x05 \x03(\x0b\x32\x13.instep.v1.KeyValue\x12\x0c\n\x04\x66ile\x18\x06 \x01(\t\x12\r\n\x05reuse\x18\x07 \x01(\x08\"1\n\x0cSignalWorker\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\x05\"\xc6\x01\n\tHostEvent\x12\'\n\x06loaded\x18\x01 \x01(\x0b\x32\x15.instep.v1.HostLoadedH\x00\x12)\n\x06\x66orked\x18\x02 \x01(\x0b\x32\x17.instep.v1.WorkerForkedH\x00\x12)\n\x06\x65xited\x18\x03 \x01(\x0b\x32\x17.instep.v1.WorkerExitedH\x00\x12\x31\n\tevaluated\x18\x04 \x01(\x0b\x32\x1c.instep.v1.DefaultsEvaluatedH\x00\x42\x07\n\x05\x65vent\"\xc4\x01\n\nHostLoaded\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x03\x12)\n\x08\x66ragment\x18\x04 \x01(\x0b\x32\x17.instep.v1.FlowFragment\x12\x11\n\tfunctions\x18\x05 \x03(\t\x12(\n\x07problem\x18\x06 \x01(\x0b\x32\x17.instep.v1.GraphProblem\x12\x0f\n\x07runtime\x18\x07 \x01(\t\x12\x10\n\x08\x63\x61n_fork\x18\x08 \x01(\x08\"=\n\x0cWorkerForked\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x03\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"~\n\x0cWorkerExited\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x16\n\texit_code\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\rmax_rss_bytes\x18\x04 \x01(\x03\x42\x0c\n\n_exit_codeB\t\n\x07_signalb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'instep.v1.host_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HOSTCOMMAND']._serialized_start=85
-  _globals['_HOSTCOMMAND']._serialized_end=191
-  _globals['_FORKWORKER']._serialized_start=194
-  _globals['_FORKWORKER']._serialized_end=341
-  _globals['_WORKERBOOTSTRAP']._serialized_start=344
-  _globals['_WORKERBOOTSTRAP']._serialized_end=502
-  _globals['_SIGNALWORKER']._serialized_start=504
-  _globals['_SIGNALWORKER']._serialized_end=553
-  _globals['_HOSTEVENT']._serialized_start=556
-  _globals['_HOSTEVENT']._serialized_end=703
-  _globals['_HOSTLOADED']._serialized_start=706
-  _globals['_HOSTLOADED']._serialized_end=902
-  _globals['_WORKERFORKED']._serialized_start=904
-  _globals['_WORKERFORKED']._serialized_end=965
-  _globals['_WORKEREXITED']._serialized_start=967
-  _globals['_WORKEREXITED']._serialized_end=1093
+  _globals['_HOSTCOMMAND']._serialized_start=133
+  _globals['_HOSTCOMMAND']._serialized_end=288
+  _globals['_EVALUATEDEFAULTS']._serialized_start=291
+  _globals['_EVALUATEDEFAULTS']._serialized_end=419
+  _globals['_DEFAULTSEVALUATED']._serialized_start=421
+  _globals['_DEFAULTSEVALUATED']._serialized_end=530
+  _globals['_DEFAULTVALUE']._serialized_start=532
+  _globals['_DEFAULTVALUE']._serialized_end=583
+  _globals['_FORKWORKER']._serialized_start=586
+  _globals['_FORKWORKER']._serialized_end=733
+  _globals['_WORKERBOOTSTRAP']._serialized_start=736
+  _globals['_WORKERBOOTSTRAP']._serialized_end=894
+  _globals['_SIGNALWORKER']._serialized_start=896
+  _globals['_SIGNALWORKER']._serialized_end=945
+  _globals['_HOSTEVENT']._serialized_start=948
+  _globals['_HOSTEVENT']._serialized_end=1146
+  _globals['_HOSTLOADED']._serialized_start=1149
+  _globals['_HOSTLOADED']._serialized_end=1345
+  _globals['_WORKERFORKED']._serialized_start=1347
+  _globals['_WORKERFORKED']._serialized_end=1408
+  _globals['_WORKEREXITED']._serialized_start=1410
+  _globals['_WORKEREXITED']._serialized_end=1536
 # @@protoc_insertion_point(module_scope)

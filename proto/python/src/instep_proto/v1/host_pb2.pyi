@@ -1,5 +1,7 @@
+from instep_proto.v1 import failure_pb2 as _failure_pb2
 from instep_proto.v1 import graph_pb2 as _graph_pb2
 from instep_proto.v1 import key_value_pb2 as _key_value_pb2
+from instep_proto.v1 import task_pb2 as _task_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -9,12 +11,46 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class HostCommand(_message.Message):
-    __slots__ = ("fork", "signal")
+    __slots__ = ("fork", "signal", "evaluate")
     FORK_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    EVALUATE_FIELD_NUMBER: _ClassVar[int]
     fork: ForkWorker
     signal: SignalWorker
-    def __init__(self, fork: _Optional[_Union[ForkWorker, _Mapping]] = ..., signal: _Optional[_Union[SignalWorker, _Mapping]] = ...) -> None: ...
+    evaluate: EvaluateDefaults
+    def __init__(self, fork: _Optional[_Union[ForkWorker, _Mapping]] = ..., signal: _Optional[_Union[SignalWorker, _Mapping]] = ..., evaluate: _Optional[_Union[EvaluateDefaults, _Mapping]] = ...) -> None: ...
+
+class EvaluateDefaults(_message.Message):
+    __slots__ = ("id", "parameters", "user", "working_directory", "project")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    WORKING_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    parameters: _containers.RepeatedScalarFieldContainer[str]
+    user: str
+    working_directory: str
+    project: _task_pb2.Project
+    def __init__(self, id: _Optional[str] = ..., parameters: _Optional[_Iterable[str]] = ..., user: _Optional[str] = ..., working_directory: _Optional[str] = ..., project: _Optional[_Union[_task_pb2.Project, _Mapping]] = ...) -> None: ...
+
+class DefaultsEvaluated(_message.Message):
+    __slots__ = ("id", "values", "failure")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    values: _containers.RepeatedCompositeFieldContainer[DefaultValue]
+    failure: _failure_pb2.Failure
+    def __init__(self, id: _Optional[str] = ..., values: _Optional[_Iterable[_Union[DefaultValue, _Mapping]]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class DefaultValue(_message.Message):
+    __slots__ = ("parameter", "manifest")
+    PARAMETER_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    parameter: str
+    manifest: bytes
+    def __init__(self, parameter: _Optional[str] = ..., manifest: _Optional[bytes] = ...) -> None: ...
 
 class ForkWorker(_message.Message):
     __slots__ = ("worker_id", "bootstrap", "stdout_file", "stderr_file", "working_directory")
@@ -57,14 +93,16 @@ class SignalWorker(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., signal: _Optional[int] = ...) -> None: ...
 
 class HostEvent(_message.Message):
-    __slots__ = ("loaded", "forked", "exited")
+    __slots__ = ("loaded", "forked", "exited", "evaluated")
     LOADED_FIELD_NUMBER: _ClassVar[int]
     FORKED_FIELD_NUMBER: _ClassVar[int]
     EXITED_FIELD_NUMBER: _ClassVar[int]
+    EVALUATED_FIELD_NUMBER: _ClassVar[int]
     loaded: HostLoaded
     forked: WorkerForked
     exited: WorkerExited
-    def __init__(self, loaded: _Optional[_Union[HostLoaded, _Mapping]] = ..., forked: _Optional[_Union[WorkerForked, _Mapping]] = ..., exited: _Optional[_Union[WorkerExited, _Mapping]] = ...) -> None: ...
+    evaluated: DefaultsEvaluated
+    def __init__(self, loaded: _Optional[_Union[HostLoaded, _Mapping]] = ..., forked: _Optional[_Union[WorkerForked, _Mapping]] = ..., exited: _Optional[_Union[WorkerExited, _Mapping]] = ..., evaluated: _Optional[_Union[DefaultsEvaluated, _Mapping]] = ...) -> None: ...
 
 class HostLoaded(_message.Message):
     __slots__ = ("language", "file", "pid", "fragment", "functions", "problem", "runtime", "can_fork")

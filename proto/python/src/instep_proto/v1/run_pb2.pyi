@@ -85,7 +85,7 @@ EVENT_KIND_TASKS_MADE: EventKind
 EVENT_KIND_NOTICE: EventKind
 
 class Run(_message.Message):
-    __slots__ = ("flow", "run_id", "state", "created_unix_ms", "started_unix_ms", "finished_unix_ms", "user", "user_tags", "system_tags", "failure", "failed_task_id", "failed_step", "origin_run_id", "inputs", "cursor", "file")
+    __slots__ = ("flow", "run_id", "state", "created_unix_ms", "started_unix_ms", "finished_unix_ms", "user", "user_tags", "system_tags", "failure", "failed_task_id", "failed_step", "origin_run_id", "inputs", "cursor", "file", "working_directory", "namespace", "caught")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +102,9 @@ class Run(_message.Message):
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
+    WORKING_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    CAUGHT_FIELD_NUMBER: _ClassVar[int]
     flow: str
     run_id: str
     state: RunState
@@ -118,7 +121,10 @@ class Run(_message.Message):
     inputs: _containers.RepeatedCompositeFieldContainer[Artifact]
     cursor: int
     file: str
-    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., created_unix_ms: _Optional[int] = ..., started_unix_ms: _Optional[int] = ..., finished_unix_ms: _Optional[int] = ..., user: _Optional[str] = ..., user_tags: _Optional[_Iterable[str]] = ..., system_tags: _Optional[_Iterable[str]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., failed_task_id: _Optional[str] = ..., failed_step: _Optional[str] = ..., origin_run_id: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., cursor: _Optional[int] = ..., file: _Optional[str] = ...) -> None: ...
+    working_directory: str
+    namespace: str
+    caught: bool
+    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., created_unix_ms: _Optional[int] = ..., started_unix_ms: _Optional[int] = ..., finished_unix_ms: _Optional[int] = ..., user: _Optional[str] = ..., user_tags: _Optional[_Iterable[str]] = ..., system_tags: _Optional[_Iterable[str]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., failed_task_id: _Optional[str] = ..., failed_step: _Optional[str] = ..., origin_run_id: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., cursor: _Optional[int] = ..., file: _Optional[str] = ..., working_directory: _Optional[str] = ..., namespace: _Optional[str] = ..., caught: _Optional[bool] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("name", "language", "tasks", "succeeded", "failed", "created_unix_ms", "finished_unix_ms", "spec")
@@ -141,7 +147,7 @@ class Step(_message.Message):
     def __init__(self, name: _Optional[str] = ..., language: _Optional[str] = ..., tasks: _Optional[int] = ..., succeeded: _Optional[int] = ..., failed: _Optional[int] = ..., created_unix_ms: _Optional[int] = ..., finished_unix_ms: _Optional[int] = ..., spec: _Optional[_Union[_graph_pb2.StepSpec, _Mapping]] = ...) -> None: ...
 
 class TaskRecord(_message.Message):
-    __slots__ = ("task_id", "step", "state", "created_unix_ms", "finished_unix_ms", "index", "foreach_path", "parent_task_ids", "attempts", "language")
+    __slots__ = ("task_id", "step", "state", "created_unix_ms", "finished_unix_ms", "index", "foreach_path", "parent_task_ids", "attempts", "language", "child_task_ids", "cloned_from", "reason")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +158,9 @@ class TaskRecord(_message.Message):
     PARENT_TASK_IDS_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    CHILD_TASK_IDS_FIELD_NUMBER: _ClassVar[int]
+    CLONED_FROM_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     step: str
     state: TaskState
@@ -162,10 +171,21 @@ class TaskRecord(_message.Message):
     parent_task_ids: _containers.RepeatedScalarFieldContainer[str]
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
     language: str
-    def __init__(self, task_id: _Optional[str] = ..., step: _Optional[str] = ..., state: _Optional[_Union[TaskState, str]] = ..., created_unix_ms: _Optional[int] = ..., finished_unix_ms: _Optional[int] = ..., index: _Optional[int] = ..., foreach_path: _Optional[_Iterable[int]] = ..., parent_task_ids: _Optional[_Iterable[str]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., language: _Optional[str] = ...) -> None: ...
+    child_task_ids: _containers.RepeatedScalarFieldContainer[str]
+    cloned_from: ClonedFrom
+    reason: str
+    def __init__(self, task_id: _Optional[str] = ..., step: _Optional[str] = ..., state: _Optional[_Union[TaskState, str]] = ..., created_unix_ms: _Optional[int] = ..., finished_unix_ms: _Optional[int] = ..., index: _Optional[int] = ..., foreach_path: _Optional[_Iterable[int]] = ..., parent_task_ids: _Optional[_Iterable[str]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., language: _Optional[str] = ..., child_task_ids: _Optional[_Iterable[str]] = ..., cloned_from: _Optional[_Union[ClonedFrom, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ClonedFrom(_message.Message):
+    __slots__ = ("run_id", "task_id")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    task_id: str
+    def __init__(self, run_id: _Optional[str] = ..., task_id: _Optional[str] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("number", "state", "leased_unix_ms", "finished_unix_ms", "failure", "pid", "host", "timings", "max_rss_bytes")
+    __slots__ = ("number", "state", "leased_unix_ms", "finished_unix_ms", "failure", "pid", "host", "timings", "max_rss_bytes", "caught")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     LEASED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
@@ -175,6 +195,7 @@ class Attempt(_message.Message):
     HOST_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     MAX_RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CAUGHT_FIELD_NUMBER: _ClassVar[int]
     number: int
     state: AttemptState
     leased_unix_ms: int
@@ -184,7 +205,8 @@ class Attempt(_message.Message):
     host: str
     timings: _containers.RepeatedCompositeFieldContainer[Timing]
     max_rss_bytes: int
-    def __init__(self, number: _Optional[int] = ..., state: _Optional[_Union[AttemptState, str]] = ..., leased_unix_ms: _Optional[int] = ..., finished_unix_ms: _Optional[int] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., pid: _Optional[int] = ..., host: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ..., max_rss_bytes: _Optional[int] = ...) -> None: ...
+    caught: bool
+    def __init__(self, number: _Optional[int] = ..., state: _Optional[_Union[AttemptState, str]] = ..., leased_unix_ms: _Optional[int] = ..., finished_unix_ms: _Optional[int] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., pid: _Optional[int] = ..., host: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ..., max_rss_bytes: _Optional[int] = ..., caught: _Optional[bool] = ...) -> None: ...
 
 class Timing(_message.Message):
     __slots__ = ("phase", "duration_ms")
@@ -217,7 +239,7 @@ class Artifact(_message.Message):
     def __init__(self, name: _Optional[str] = ..., digest: _Optional[_Union[_digest_pb2.Digest, _Mapping]] = ..., size: _Optional[int] = ..., portable: _Optional[bool] = ..., summary: _Optional[str] = ..., type: _Optional[str] = ..., producer_task_id: _Optional[str] = ..., producer_step: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("cursor", "at_unix_ms", "flow", "run_id", "kind", "step", "task_id", "attempt", "run_state", "task_state", "attempt_state", "failure", "count", "artifacts", "artifact_bytes", "text", "language", "pid", "foreach_path")
+    __slots__ = ("cursor", "at_unix_ms", "flow", "run_id", "kind", "step", "task_id", "attempt", "run_state", "task_state", "attempt_state", "failure", "count", "artifacts", "artifact_bytes", "text", "language", "pid", "foreach_path", "cloned_from")
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
@@ -237,6 +259,7 @@ class Event(_message.Message):
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     FOREACH_PATH_FIELD_NUMBER: _ClassVar[int]
+    CLONED_FROM_FIELD_NUMBER: _ClassVar[int]
     cursor: int
     at_unix_ms: int
     flow: str
@@ -256,4 +279,5 @@ class Event(_message.Message):
     language: str
     pid: int
     foreach_path: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, cursor: _Optional[int] = ..., at_unix_ms: _Optional[int] = ..., flow: _Optional[str] = ..., run_id: _Optional[str] = ..., kind: _Optional[_Union[EventKind, str]] = ..., step: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., run_state: _Optional[_Union[RunState, str]] = ..., task_state: _Optional[_Union[TaskState, str]] = ..., attempt_state: _Optional[_Union[AttemptState, str]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., count: _Optional[int] = ..., artifacts: _Optional[int] = ..., artifact_bytes: _Optional[int] = ..., text: _Optional[str] = ..., language: _Optional[str] = ..., pid: _Optional[int] = ..., foreach_path: _Optional[_Iterable[int]] = ...) -> None: ...
+    cloned_from: ClonedFrom
+    def __init__(self, cursor: _Optional[int] = ..., at_unix_ms: _Optional[int] = ..., flow: _Optional[str] = ..., run_id: _Optional[str] = ..., kind: _Optional[_Union[EventKind, str]] = ..., step: _Optional[str] = ..., task_id: _Optional[str] = ..., attempt: _Optional[int] = ..., run_state: _Optional[_Union[RunState, str]] = ..., task_state: _Optional[_Union[TaskState, str]] = ..., attempt_state: _Optional[_Union[AttemptState, str]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., count: _Optional[int] = ..., artifacts: _Optional[int] = ..., artifact_bytes: _Optional[int] = ..., text: _Optional[str] = ..., language: _Optional[str] = ..., pid: _Optional[int] = ..., foreach_path: _Optional[_Iterable[int]] = ..., cloned_from: _Optional[_Union[ClonedFrom, _Mapping]] = ...) -> None: ...

@@ -17,10 +17,12 @@ class InputKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INPUT_KIND_ARTIFACT: _ClassVar[InputKind]
     INPUT_KIND_PARAMETER: _ClassVar[InputKind]
     INPUT_KIND_CONSTANT: _ClassVar[InputKind]
+    INPUT_KIND_CONFIG: _ClassVar[InputKind]
 INPUT_KIND_UNSPECIFIED: InputKind
 INPUT_KIND_ARTIFACT: InputKind
 INPUT_KIND_PARAMETER: InputKind
 INPUT_KIND_CONSTANT: InputKind
+INPUT_KIND_CONFIG: InputKind
 
 class Lease(_message.Message):
     __slots__ = ("lease_id", "lease_token", "ttl_ms", "heartbeat_ms", "start_within_ms")
@@ -35,6 +37,26 @@ class Lease(_message.Message):
     heartbeat_ms: int
     start_within_ms: int
     def __init__(self, lease_id: _Optional[str] = ..., lease_token: _Optional[bytes] = ..., ttl_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ..., start_within_ms: _Optional[int] = ...) -> None: ...
+
+class Catch(_message.Message):
+    __slots__ = ("var", "print_exception", "only_handle")
+    VAR_FIELD_NUMBER: _ClassVar[int]
+    PRINT_EXCEPTION_FIELD_NUMBER: _ClassVar[int]
+    ONLY_HANDLE_FIELD_NUMBER: _ClassVar[int]
+    var: str
+    print_exception: bool
+    only_handle: bool
+    def __init__(self, var: _Optional[str] = ..., print_exception: _Optional[bool] = ..., only_handle: _Optional[bool] = ...) -> None: ...
+
+class Project(_message.Message):
+    __slots__ = ("name", "branch", "is_production")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
+    IS_PRODUCTION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    branch: str
+    is_production: bool
+    def __init__(self, name: _Optional[str] = ..., branch: _Optional[str] = ..., is_production: _Optional[bool] = ...) -> None: ...
 
 class Input(_message.Message):
     __slots__ = ("name", "artifact", "manifest", "kind")
@@ -75,7 +97,7 @@ class ForeachFrame(_message.Message):
     def __init__(self, variable: _Optional[str] = ..., items: _Optional[_Union[Input, _Mapping]] = ..., index: _Optional[int] = ..., count: _Optional[int] = ..., step: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("lease", "flow", "run_id", "task_id", "step", "attempt", "max_attempts", "entry_point", "transition", "is_join", "inputs", "joins", "joins_next", "foreach", "attempt_timeout_ms", "progress_timeout_ms", "cancel_grace_ms", "env", "traceparent", "tracestate", "idempotency_key", "checkpoint", "previous_failure", "queued_unix_ms", "redelivery", "origin_run_id", "user", "tags", "parameter_names", "namespace", "on_loss")
+    __slots__ = ("lease", "flow", "run_id", "task_id", "step", "attempt", "max_attempts", "entry_point", "transition", "is_join", "inputs", "joins", "joins_next", "foreach", "attempt_timeout_ms", "progress_timeout_ms", "cancel_grace_ms", "env", "traceparent", "tracestate", "idempotency_key", "checkpoint", "previous_failure", "queued_unix_ms", "redelivery", "origin_run_id", "user", "tags", "parameter_names", "namespace", "on_loss", "catch", "project")
     LEASE_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -107,6 +129,8 @@ class Task(_message.Message):
     PARAMETER_NAMES_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     ON_LOSS_FIELD_NUMBER: _ClassVar[int]
+    CATCH_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
     lease: Lease
     flow: str
     run_id: str
@@ -138,7 +162,9 @@ class Task(_message.Message):
     parameter_names: _containers.RepeatedScalarFieldContainer[str]
     namespace: str
     on_loss: _graph_pb2.LossPolicy
-    def __init__(self, lease: _Optional[_Union[Lease, _Mapping]] = ..., flow: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., step: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., entry_point: _Optional[_Union[_graph_pb2.EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[_graph_pb2.Transition, _Mapping]] = ..., is_join: _Optional[bool] = ..., inputs: _Optional[_Iterable[_Union[Input, _Mapping]]] = ..., joins: _Optional[_Iterable[_Union[JoinInput, _Mapping]]] = ..., joins_next: _Optional[int] = ..., foreach: _Optional[_Iterable[_Union[ForeachFrame, _Mapping]]] = ..., attempt_timeout_ms: _Optional[int] = ..., progress_timeout_ms: _Optional[int] = ..., cancel_grace_ms: _Optional[int] = ..., env: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., checkpoint: _Optional[bytes] = ..., previous_failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., queued_unix_ms: _Optional[int] = ..., redelivery: _Optional[int] = ..., origin_run_id: _Optional[str] = ..., user: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., parameter_names: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., on_loss: _Optional[_Union[_graph_pb2.LossPolicy, str]] = ...) -> None: ...
+    catch: Catch
+    project: Project
+    def __init__(self, lease: _Optional[_Union[Lease, _Mapping]] = ..., flow: _Optional[str] = ..., run_id: _Optional[str] = ..., task_id: _Optional[str] = ..., step: _Optional[str] = ..., attempt: _Optional[int] = ..., max_attempts: _Optional[int] = ..., entry_point: _Optional[_Union[_graph_pb2.EntryPoint, _Mapping]] = ..., transition: _Optional[_Union[_graph_pb2.Transition, _Mapping]] = ..., is_join: _Optional[bool] = ..., inputs: _Optional[_Iterable[_Union[Input, _Mapping]]] = ..., joins: _Optional[_Iterable[_Union[JoinInput, _Mapping]]] = ..., joins_next: _Optional[int] = ..., foreach: _Optional[_Iterable[_Union[ForeachFrame, _Mapping]]] = ..., attempt_timeout_ms: _Optional[int] = ..., progress_timeout_ms: _Optional[int] = ..., cancel_grace_ms: _Optional[int] = ..., env: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., checkpoint: _Optional[bytes] = ..., previous_failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., queued_unix_ms: _Optional[int] = ..., redelivery: _Optional[int] = ..., origin_run_id: _Optional[str] = ..., user: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., parameter_names: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., on_loss: _Optional[_Union[_graph_pb2.LossPolicy, str]] = ..., catch: _Optional[_Union[Catch, _Mapping]] = ..., project: _Optional[_Union[Project, _Mapping]] = ...) -> None: ...
 
 class Output(_message.Message):
     __slots__ = ("name", "artifact", "manifest", "portable", "summary", "blobs", "type")

@@ -199,18 +199,22 @@ class CompleteTaskRequest(_message.Message):
     def __init__(self, lease_token: _Optional[bytes] = ..., completion_id: _Optional[str] = ..., success: _Optional[_Union[Success, _Mapping]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., cancelled: _Optional[_Union[CancelledOutcome, _Mapping]] = ..., declined: _Optional[_Union[Declined, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[_run_pb2.Timing, _Mapping]]] = ..., max_rss_bytes: _Optional[int] = ..., stdout_end: _Optional[int] = ..., stderr_end: _Optional[int] = ..., want_next: _Optional[_Union[LeaseTaskRequest, _Mapping]] = ..., partial_outputs: _Optional[_Iterable[_Union[_task_pb2.Output, _Mapping]]] = ...) -> None: ...
 
 class Success(_message.Message):
-    __slots__ = ("outputs", "deleted", "foreach_count", "switch_case", "forwarded")
+    __slots__ = ("outputs", "deleted", "foreach_count", "switch_case", "forwarded", "reads", "caught")
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     DELETED_FIELD_NUMBER: _ClassVar[int]
     FOREACH_COUNT_FIELD_NUMBER: _ClassVar[int]
     SWITCH_CASE_FIELD_NUMBER: _ClassVar[int]
     FORWARDED_FIELD_NUMBER: _ClassVar[int]
+    READS_FIELD_NUMBER: _ClassVar[int]
+    CAUGHT_FIELD_NUMBER: _ClassVar[int]
     outputs: _containers.RepeatedCompositeFieldContainer[_task_pb2.Output]
     deleted: _containers.RepeatedScalarFieldContainer[str]
     foreach_count: int
     switch_case: int
     forwarded: _containers.RepeatedCompositeFieldContainer[_task_pb2.Input]
-    def __init__(self, outputs: _Optional[_Iterable[_Union[_task_pb2.Output, _Mapping]]] = ..., deleted: _Optional[_Iterable[str]] = ..., foreach_count: _Optional[int] = ..., switch_case: _Optional[int] = ..., forwarded: _Optional[_Iterable[_Union[_task_pb2.Input, _Mapping]]] = ...) -> None: ...
+    reads: _containers.RepeatedScalarFieldContainer[str]
+    caught: _failure_pb2.Failure
+    def __init__(self, outputs: _Optional[_Iterable[_Union[_task_pb2.Output, _Mapping]]] = ..., deleted: _Optional[_Iterable[str]] = ..., foreach_count: _Optional[int] = ..., switch_case: _Optional[int] = ..., forwarded: _Optional[_Iterable[_Union[_task_pb2.Input, _Mapping]]] = ..., reads: _Optional[_Iterable[str]] = ..., caught: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class CancelledOutcome(_message.Message):
     __slots__ = ("reason",)
