@@ -360,7 +360,7 @@ def running(
         if by_hand:
             rig.hand.close()
         stderr = rig.stop()
-    assert stderr == ""
+    assert stderr == "", stderr
     assert rig.process.returncode in (0, -signal.SIGKILL)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 import traceback
@@ -107,6 +108,9 @@ def unary(
 ) -> Callable[[Callable[[S, Q, Grant], Awaitable[A]]], Callable[[S, Q, Context], Awaitable[A]]]:
     """Makes a handler of a call with one answer from a function of request and grant.
 
+    A call that was begun is carried out to its end, also when the caller goes away: what waits for the record
+    must not be cut off from it.
+
     Args:
         kinds: What the token has to be good for.
     """
@@ -115,7 +119,7 @@ def unary(
         @functools.wraps(handle)
         async def call(self: S, request: Q, context: Context) -> A:
             try:
-                return await handle(self, request, self.authorize(context, kinds))
+                return await asyncio.shield(handle(self, request, self.authorize(context, kinds)))
             except Exception as err:  # noqa: BLE001 - every error becomes a status here, at the boundary
                 await refuse(context, err)
 
