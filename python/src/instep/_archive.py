@@ -81,18 +81,16 @@ class Archive:
             states: Only runs in one of these states, named as in the protocol. Empty: all.
             limit: At most so many. 0: all.
         """
-        before, left = 0, limit
+        after, left = "", limit
         while True:
             count = min(left, RUNS_PER_PAGE) if limit else RUNS_PER_PAGE
-            request = self._pb.ListRunsRequest(
-                flow=flow, limit=count, states=states, tags=tags, before_unix_ms=before
-            )
-            runs = self._connection.call("ControlService/ListRuns", request, self._pb.ListRunsResponse).runs
-            yield from runs
-            left -= len(runs)
-            if len(runs) < count or (limit and left <= 0):
+            request = self._pb.ListRunsRequest(flow=flow, limit=count, states=states, tags=tags, after=after)
+            answer = self._connection.call("ControlService/ListRuns", request, self._pb.ListRunsResponse)
+            yield from answer.runs
+            left -= len(answer.runs)
+            after = answer.next
+            if not after or (limit and left <= 0):
                 return
-            before = runs[-1].created_unix_ms
 
     def steps(self, flow: str, run_id: str) -> Sequence[run_pb2.Step]:
         """Reads the steps of a run that have tasks, newest first.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
@@ -125,6 +125,8 @@ def run_to_proto(row: Row, tags: Iterable[Row], inputs: Iterable[Row], cursor: i
         inputs=[artifact_to_proto(entry) for entry in inputs],
         cursor=cursor,
         file=row["file"],
+        working_directory=row["working_directory"],
+        namespace=row["namespace"],
     )
 
 
@@ -162,12 +164,15 @@ def step_to_proto(row: Row, spec: graph_pb2.StepSpec | None) -> run_pb2.Step:
     )
 
 
-def task_to_proto(row: Row, parents: Sequence[int], attempts: Iterable[Row]) -> run_pb2.TaskRecord:
+def task_to_proto(
+    row: Row, *, parents: Iterable[int], children: Iterable[int], attempts: Iterable[Row]
+) -> run_pb2.TaskRecord:
     """Writes a task.
 
     Args:
         row: Its row.
         parents: The tasks that it took input from, in order.
+        children: The tasks that took input from it, in order.
         attempts: Rows of its attempts, oldest first.
     """
     path = _path(row["foreach_path"])
@@ -180,8 +185,10 @@ def task_to_proto(row: Row, parents: Sequence[int], attempts: Iterable[Row]) -> 
         index=path[-1] if path else None,
         foreach_path=path,
         parent_task_ids=map(str, parents),
+        child_task_ids=map(str, children),
         attempts=map(attempt_to_proto, attempts),
         language=row["language"],
+        reason=row["reason"],
     )
 
 

@@ -159,6 +159,13 @@ class Recorder:
                 "timings": "",
                 "max_rss_bytes": 0,
                 "logs_closed": 0,
+                "foreach_count": None,
+                "switch_case": None,
+                "reuse_key": None,
+                "reads": None,
+                "ran_run": None,
+                "ran_task": None,
+                "ran_attempt": None,
             }
         )
         self._attempt_event(change, attempt)
@@ -271,6 +278,9 @@ class Recorder:
                 "inherits": task.inherits,
                 "foreach_path": path_text(task.foreach_path),
                 "attempts": 0,
+                "reason": "",
+                "origin_run": None,
+                "origin_task": None,
             }
         )
         change.parents += (

@@ -22,9 +22,7 @@ from instep_server.limits import MAX_PARAMETER_BYTES
 from instep_server.loading import Load
 from instep_server.manifests import Manifests
 from instep_server.recorder import EventKind, artifact_row, event_row
-
-MAX_TAGS = 50
-MAX_TAG_LENGTH = 500
+from instep_server.tags import check_number, check_tags
 
 NONE_MANIFEST = value_pb2.Manifest(
     format=1, nodes=[value_pb2.Node(null=value_pb2.Null())], portable=True
@@ -77,7 +75,9 @@ class Submission:
         self._owner = owner
         self._now_ms = now_ms
         self._system_tags = (f"instep_version:{__version__}", "runtime:local", f"user:{request.user}")
-        self.user_tags = _checked_tags(set(request.tags) - set(self._system_tags))
+        self.user_tags = tuple(sorted(set(request.tags) - set(self._system_tags)))
+        check_tags(self.user_tags)
+        check_number(self.user_tags)
         self._change = Change()
         self._inputs: list[Artifact] = []
 
@@ -158,6 +158,12 @@ class Submission:
             "graph": graph_to_proto(self._graph).SerializeToString(),
             "request_id": request.client_request_id,
             "request_hash": request_hash,
+            "max_workers": request.max_workers,
+            "max_num_splits": request.max_num_splits,
+            "max_log_bytes": request.max_log_bytes,
+            "on_loss": request.on_loss,
+            "project": "",
+            "project_branch": "",
         }
         key = connection.execute(_sqlite.INSERT_RUN, row).fetchone()["id"]
         tags = [(tag, 0) for tag in self.user_tags] + [(tag, 1) for tag in self._system_tags]
@@ -227,17 +233,6 @@ def _check_manifest(name: str, data: bytes) -> None:
         raise _invalid(name, f"Its value is a manifest of format {manifest.format}, which is not known.")
     if any(part.WhichOneof("source") != "inline" for part in manifest.parts):
         raise _invalid(name, "Its value has parts that are not inlined.")
-
-
-def _checked_tags(tags: set[str]) -> tuple[str, ...]:
-    if len(tags) > MAX_TAGS:
-        raise RequestError(Reason.MALFORMED, f"A run has at most {MAX_TAGS} tags, not {len(tags)}.")
-    for tag in tags:
-        if not tag or len(tag) > MAX_TAG_LENGTH:
-            raise RequestError(
-                Reason.MALFORMED, f"A tag has 1 to {MAX_TAG_LENGTH} characters, not {len(tag)}: {tag[:40]!r}."
-            )
-    return tuple(sorted(tags))
 
 
 def _invalid(name: str, why: str) -> RequestError:

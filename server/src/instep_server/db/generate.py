@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sqlalchemy import ClauseElement
+from sqlalchemy import ClauseElement, FromClause
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from instep_server.db import statements
@@ -58,8 +59,17 @@ def _schema() -> list[str]:
     return found
 
 
+class _Compiler(SQLiteCompiler):
+    """Writes hints, such as which index to use."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
+
+
 def _text(statement: ClauseElement) -> str:
-    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+    dialect = sqlite.dialect(paramstyle="named")
+    dialect.statement_compiler = _Compiler
+    compiled = statement.compile(dialect=dialect)
     text = str(compiled)
     for name, value in (compiled.params or {}).items():
         if value is not None:

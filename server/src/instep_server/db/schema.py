@@ -18,9 +18,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
+
+_ZERO, _EMPTY = text("0"), text("''")
 
 
 def _run_key() -> Column[int]:
@@ -62,8 +65,19 @@ runs = Table(
     Column("graph", LargeBinary, nullable=False),
     Column("request_id", Text, nullable=False, unique=True),
     Column("request_hash", Text, nullable=False),
+    # What the run was asked for, so that one that resumes it can do the same. 0: nothing was said.
+    Column("max_workers", Integer, nullable=False, server_default=_ZERO),
+    Column("max_num_splits", Integer, nullable=False, server_default=_ZERO),
+    Column("max_log_bytes", Integer, nullable=False, server_default=_ZERO),
+    Column("on_loss", Integer, nullable=False, server_default=_ZERO),
+    # The project and its branch. Empty: the flow belongs to none.
+    Column("project", Text, nullable=False, server_default=_EMPTY),
+    Column("project_branch", Text, nullable=False, server_default=_EMPTY),
     UniqueConstraint("flow", "number"),
-    Index("runs_by_state", "state", "owner"),
+    # Rows of an index with the same key are in the order of `id`, which is that of time.
+    Index("runs_by_state", "state"),
+    Index("runs_by_flow", "flow", "state"),
+    Index("runs_by_time", "created_unix_ms"),
 )
 
 tasks = Table(
@@ -82,7 +96,12 @@ tasks = Table(
     Column("foreach_path", Text, nullable=False),
     # 0 as long as it never had an attempt.
     Column("attempts", Integer, nullable=False),
-    Index("tasks_by_step", "run", "step"),
+    # Why it ran or was cloned, in a run that could reuse tasks.
+    Column("reason", Text, nullable=False, server_default=_EMPTY),
+    # The task that it is a clone of: its run and number. Null: it ran by itself.
+    Column("origin_run", Integer),
+    Column("origin_task", Integer),
+    Index("tasks_by_step", "step", "run"),
     sqlite_with_rowid=False,
 )
 
@@ -115,6 +134,18 @@ attempts = Table(
     Column("max_rss_bytes", Integer, nullable=False),
     # 1 when its logs will not grow any more.
     Column("logs_closed", Integer, nullable=False),
+    # What its report says about how the step goes on. Null: nothing.
+    Column("foreach_count", Integer),
+    Column("switch_case", Integer),
+    # Digest of its code and of all else that decides what it does, but for what it read. Null: it can't be reused.
+    Column("reuse_key", Text),
+    # JSON: the names that user code read, each with a digest of what was there.
+    Column("reads", Text),
+    # For the attempt of a clone: the attempt that ran, which has the logs. Null: this one.
+    Column("ran_run", Integer),
+    Column("ran_task", Integer),
+    Column("ran_attempt", Integer),
+    Index("attempts_by_reuse_key", "reuse_key"),
     sqlite_with_rowid=False,
 )
 

@@ -7,14 +7,18 @@ a column; plain values become literals of the text.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 from sqlalchemy import (
     ColumnClause,
     ColumnElement,
     Integer,
+    Select,
     Table,
+    TableValuedAlias,
     and_,
     bindparam,
+    delete,
     desc,
     func,
     literal_column,
@@ -71,6 +75,9 @@ INSERT_ATTEMPT = _insert(attempts)
 INSERT_ARTIFACT = _insert(artifacts)
 INSERT_MANIFEST = insert(manifests).on_conflict_do_nothing()
 INSERT_TAG = insert(tags).on_conflict_do_nothing()
+DELETE_TAG = delete(tags).where(
+    tags.c.run == bindparam("run"), tags.c.name == bindparam("name"), tags.c.is_system == literal_column("0")
+)
 INSERT_EVENT = _insert(events, "cursor")
 INSERT_LOG_CHUNK = _insert(log_chunks, "id")
 
@@ -150,6 +157,9 @@ ORPHANED_ATTEMPTS = (
 
 # Reads.
 
+# Tasks that were cancelled before they had an attempt were never reached, and are not shown.
+_reached = or_(tasks.c.attempts > 0, tasks.c.state.not_in(_UNREACHED_TASK))
+
 TO_CANCEL = select(runs.c.id, runs.c.cancel_reason).where(
     runs.c.state.in_(_numbers(RunState.PENDING, RunState.RUNNING)),
     runs.c.owner == bindparam("owner"),
@@ -157,14 +167,14 @@ TO_CANCEL = select(runs.c.id, runs.c.cancel_reason).where(
 )
 
 FLOWS = (
-    select(flows.c.name)
+    select(flows.c.id, flows.c.name)
     .where(select(runs.c.id).where(runs.c.flow == flows.c.id).exists())
     .order_by(flows.c.name)
 )
 FLOW = select(flows.c.id).where(flows.c.name == bindparam("name"))
 
 _run = select(
-    *(column for column in runs.c if column.name not in ("graph", "working_directory")),
+    *(column for column in runs.c if column.name != "graph"),
     flows.c.name.label("flow_name"),
     tasks.c.step.label("failed_step"),
 ).select_from(
@@ -176,22 +186,75 @@ RUN = _run.where(flows.c.name == bindparam("flow"), runs.c.number == bindparam("
 NEWEST_RUN = _run.where(flows.c.name == bindparam("flow")).order_by(desc(runs.c.number)).limit(_ONE)
 RUN_BY_ID = _run.where(runs.c.id == bindparam("run"))
 RUN_BY_REQUEST = _run.where(runs.c.request_id == bindparam("request_id"))
-# `states` is a sum of powers of two, one per state wanted; 0 wants all. An empty text wants all, too.
-RUNS = (
-    _run.where(
-        or_(bindparam("flow") == "", flows.c.name == bindparam("flow")),
-        or_(
-            bindparam("states") == 0,
-            bindparam("states").op("&")(_ONE.op("<<")(runs.c.state)) != 0,
-        ),
-        or_(
-            bindparam("tag") == "",
-            select(tags.c.name).where(tags.c.run == runs.c.id, tags.c.name == bindparam("tag")).exists(),
-        ),
-        runs.c.created_unix_ms < bindparam("before_unix_ms"),
-    )
-    .order_by(desc(runs.c.created_unix_ms), desc(runs.c.id))
-    .limit(bindparam("limit"))
+
+# Searches for runs, newest first. Each walks one index from its newest end and looks at the rest by key, so that it
+# reads little when what it walks along is rare, or when most of it fits. `flow` is a row id, `states` a sum of powers
+# of two, one per state wanted, `tags` a JSON array; 0 or nothing wants all.
+
+
+def _one_of(state: ColumnElement[int]) -> ColumnElement[bool]:
+    wanted = bindparam("states", type_=Integer)
+    return or_(wanted == 0, wanted.op("&")(_ONE.op("<<")(state)) != 0)
+
+
+_wanted_tag: TableValuedAlias = func.json_each(bindparam("tags")).table_valued("value", name="wanted")
+_tag = tags.alias("tag")
+_lacks_tag = select(_wanted_tag.c.value).where(
+    ~select(_tag.c.name)
+    .where(_tag.c.run == runs.c.id, _tag.c.name == _wanted_tag.c.value)
+    .correlate(runs, _wanted_tag)
+    .exists()
+)
+_fits = and_(
+    runs.c.id < bindparam("before"),
+    or_(bindparam("flow") == 0, runs.c.flow == bindparam("flow")),
+    _one_of(runs.c.state),
+    runs.c.created_unix_ms >= bindparam("since_unix_ms"),
+    runs.c.created_unix_ms < bindparam("before_unix_ms"),
+    ~_lacks_tag.correlate(runs).exists(),
+    or_(
+        bindparam("step") == "",
+        select(tasks.c.number)
+        .where(tasks.c.run == runs.c.id, tasks.c.step == bindparam("step"), _reached)
+        .exists(),
+    ),
+)
+
+
+def _newest(key: ColumnElement[int], *along: ColumnElement[bool]) -> Select[tuple[int]]:
+    return select(runs.c.id).where(*along, _fits).order_by(desc(key)).limit(bindparam("limit"))
+
+
+RUN_IDS = _newest(runs.c.id, runs.c.id >= bindparam("first"))
+RUN_IDS_IN_STATE = _newest(runs.c.id, runs.c.state == bindparam("state"))
+RUN_IDS_OF_FLOW = _newest(runs.c.id, runs.c.flow == bindparam("flow"), runs.c.state == bindparam("state"))
+RUN_IDS_WITH_TAG = _newest(
+    tags.c.run,
+    tags.c.name == bindparam("tag"),
+    tags.c.run < bindparam("before"),
+    runs.c.id == tags.c.run,
+)
+NEWEST_RUN_WITH_STEP = (
+    select(tasks.c.run)
+    .where(tasks.c.step == bindparam("step"), tasks.c.run < bindparam("before"))
+    .order_by(desc(tasks.c.run))
+    .limit(_ONE)
+)
+# The sum keeps the planner from walking along the ids.
+FIRST_RUN_SINCE = select(func.min(runs.c.id + literal_column("0"))).where(
+    runs.c.created_unix_ms >= bindparam("since_unix_ms")
+)
+
+
+def _at_most(found: Select[tuple[int]]) -> Select[Any]:
+    """Counts, but no further than a limit."""
+    return select(func.count(_ONE)).select_from(found.limit(bindparam("limit")).subquery())
+
+
+COUNT_TAG = _at_most(select(tags.c.run).where(tags.c.name == bindparam("tag")))
+COUNT_STATE = _at_most(select(runs.c.id).where(runs.c.state == bindparam("state")))
+COUNT_FLOW = _at_most(
+    select(runs.c.id).where(runs.c.flow == bindparam("flow"), runs.c.state == bindparam("state"))
 )
 RUN_GRAPH = select(runs.c.graph).where(runs.c.id == bindparam("run"))
 RUN_TAGS = select(tags.c.name, tags.c.is_system).where(tags.c.run == bindparam("run")).order_by(tags.c.name)
@@ -203,9 +266,6 @@ EVENTS = (
     .limit(bindparam("limit"))
 )
 NEWEST_EVENT = select(func.coalesce(func.max(events.c.cursor), 0)).where(events.c.run == bindparam("run"))
-
-# Tasks that were cancelled before they had an attempt were never reached, and are not shown.
-_reached = or_(tasks.c.attempts > 0, tasks.c.state.not_in(_UNREACHED_TASK))
 
 
 def _count(state: TaskState) -> ColumnElement[int]:
@@ -228,16 +288,25 @@ STEPS = (
     .order_by(desc(func.min(tasks.c.number)))
 )
 TASK = select(tasks).where(tasks.c.run == bindparam("run"), tasks.c.number == bindparam("task"), _reached)
-TASKS = (
+_tasks = (
     select(tasks)
-    .where(
-        tasks.c.run == bindparam("run"),
-        or_(bindparam("step") == "", tasks.c.step == bindparam("step")),
-        tasks.c.number < bindparam("before"),
-        _reached,
-    )
+    .where(tasks.c.run == bindparam("run"), _one_of(tasks.c.state), _reached)
     .order_by(desc(tasks.c.number))
     .limit(bindparam("limit"))
+)
+TASKS = _tasks.where(tasks.c.number < bindparam("before"))
+TASKS_OF_STEP = _tasks.where(
+    tasks.c.step == bindparam("step"), tasks.c.number < bindparam("before")
+).with_hint(tasks, "INDEXED BY tasks_by_step")
+CHILDREN = (
+    select(task_parents.c.parent, task_parents.c.task)
+    .join(tasks, and_(tasks.c.run == task_parents.c.run, tasks.c.number == task_parents.c.task))
+    .where(
+        task_parents.c.run == bindparam("run"),
+        task_parents.c.parent.between(bindparam("first"), bindparam("last")),
+        _reached,
+    )
+    .order_by(task_parents.c.parent, task_parents.c.task)
 )
 PARENTS = (
     select(task_parents.c.task, task_parents.c.parent)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections import defaultdict
+from collections.abc import AsyncIterator
 
 from instep_proto.v1 import control_service_pb2 as pb
 from instep_proto.v1 import control_service_pb2_grpc, digest_pb2, graph_pb2, run_pb2
@@ -12,17 +13,18 @@ from instep_server._convert import graph_to_proto, problem_to_proto
 from instep_server.blobs import blobs_of
 from instep_server.core.states import RUN_ENDS
 from instep_server.db import _sqlite
-from instep_server.db.database import Row, Value
+from instep_server.db.database import Row
 from instep_server.errors import Reason, RequestError
 from instep_server.services.guard import Service, streaming, unary
 from instep_server.services.records import find_attempt, find_task, left_behind
+from instep_server.services.run_search import END_OF_TIME, RunQuery, find_runs
 from instep_server.store import BlobId
+from instep_server.tags import change_tags
 from instep_server.tokens import Grant, TokenKind
 from instep_server.watch import RunWatcher, WatchedRun
 
 MAX_RUNS = 100
 MAX_TASKS = 1_000
-END_OF_TIME = 2**62
 
 
 class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
@@ -79,21 +81,32 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
     @unary(TokenKind.CLIENT)
     async def ListFlows(self, request: pb.ListFlowsRequest, grant: Grant) -> pb.ListFlowsResponse:
         """Lists flows."""
-        return pb.ListFlowsResponse(flows=[row["name"] for row in self.orchestrator.db.all(_sqlite.FLOWS)])
+        db = self.orchestrator.db
+        return pb.ListFlowsResponse(
+            flows=[
+                row["name"]
+                for row in db.all(_sqlite.FLOWS)
+                if not request.tags or find_runs(db, RunQuery(flow=row["id"], tags=request.tags), 1)
+            ]
+        )
 
     @unary(TokenKind.CLIENT)
     async def ListRuns(self, request: pb.ListRunsRequest, grant: Grant) -> pb.ListRunsResponse:
         """Lists runs, newest first."""
         limit = request.limit or MAX_RUNS
-        wanted = set(request.tags)
-        runs: list[run_pb2.Run] = []
-        for row in self._run_rows(request):
-            run = self._run_of(row)
-            if wanted <= {*run.user_tags, *run.system_tags}:
-                runs.append(run)
-                if len(runs) == limit:
-                    break
-        return pb.ListRunsResponse(runs=runs)
+        query = RunQuery(
+            flow=self._flow_key(request.flow),
+            states=frozenset(request.states),
+            tags=list(request.tags),
+            step=request.step,
+            since_unix_ms=request.since_unix_ms,
+            before_unix_ms=request.before_unix_ms or END_OF_TIME,
+            before=_page_of(request.after),
+        )
+        found = find_runs(self.orchestrator.db, query, limit + 1)
+        return pb.ListRunsResponse(
+            runs=map(self._run, found[:limit]), next=str(found[limit - 1]) if len(found) > limit else ""
+        )
 
     @unary(TokenKind.CLIENT)
     async def GetRun(self, request: pb.GetRunRequest, grant: Grant) -> pb.GetRunResponse:
@@ -125,10 +138,12 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         params = {
             "run": run["id"],
             "step": request.step,
-            "before": int(request.after_task_id) if request.after_task_id.isdigit() else END_OF_TIME,
+            "states": sum(1 << state for state in set(request.states)),
+            "before": _page_of(request.after_task_id),
             "limit": limit + 1,
         }
-        rows = list(self.orchestrator.db.all(_sqlite.TASKS, params))
+        statement = _sqlite.TASKS_OF_STEP if request.step else _sqlite.TASKS
+        rows = list(self.orchestrator.db.all(statement, params))
         self._check_step(run, request.step, rows)
         page = rows[:limit]
         return pb.ListTasksResponse(
@@ -165,6 +180,16 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             ],
         )
 
+    @unary(TokenKind.CLIENT)
+    async def ChangeTags(self, request: pb.ChangeTagsRequest, grant: Grant) -> pb.ChangeTagsResponse:
+        """Changes the tags of a run."""
+        key = self.orchestrator.find_run(request.flow, request.run_id)["id"]
+        await self.orchestrator.db.write(
+            lambda connection: change_tags(connection, key, remove=request.remove, add=request.add),
+            durable=True,
+        )
+        return pb.ChangeTagsResponse(run=self._run(key))
+
     def _run(self, key: int) -> run_pb2.Run:
         row = self.orchestrator.db.one(_sqlite.RUN_BY_ID, {"run": key})
         if row is None:
@@ -180,22 +205,12 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             cursor=db.all(_sqlite.NEWEST_EVENT, key)[0][0],
         )
 
-    def _run_rows(self, request: pb.ListRunsRequest) -> Iterable[Row]:
-        """Finds runs, page by page, as far as the caller goes on asking."""
-        before = request.before_unix_ms or END_OF_TIME
-        while True:
-            params: dict[str, Value] = {
-                "flow": request.flow,
-                "states": sum(1 << state for state in set(request.states)),
-                "tag": request.tags[0] if request.tags else "",
-                "before_unix_ms": before,
-                "limit": request.limit or MAX_RUNS,
-            }
-            rows = self.orchestrator.db.all(_sqlite.RUNS, params)
-            yield from rows
-            if len(rows) < (request.limit or MAX_RUNS):
-                return
-            before = rows[-1]["created_unix_ms"]
+    def _flow_key(self, name: str) -> int:
+        """Finds the row id of a flow. 0: all flows are meant; -1: there is no such flow."""
+        if not name:
+            return 0
+        row = self.orchestrator.db.one(_sqlite.FLOW, {"name": name})
+        return -1 if row is None else int(row["id"])
 
     def _graph(self, key: int) -> graph_pb2.Graph:
         row = self.orchestrator.db.one(_sqlite.RUN_GRAPH, {"run": key})
@@ -213,15 +228,19 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             return []
         numbers = [row["number"] for row in rows]
         span = {"run": run["id"], "first": min(numbers), "last": max(numbers)}
-        parents: dict[int, list[int]] = {}
+        parents, children = defaultdict[int, list[int]](list), defaultdict[int, list[int]](list)
+        attempts = defaultdict[int, list[Row]](list)
         for row in self.orchestrator.db.all(_sqlite.PARENTS, span):
-            parents.setdefault(row["task"], []).append(row["parent"])
-        attempts: dict[int, list[Row]] = {}
+            parents[row["task"]].append(row["parent"])
+        for row in self.orchestrator.db.all(_sqlite.CHILDREN, span):
+            children[row["parent"]].append(row["task"])
         for row in self.orchestrator.db.all(_sqlite.ATTEMPTS, span):
-            attempts.setdefault(row["task"], []).append(row)
+            attempts[row["task"]].append(row)
         return [
-            convert_run.task_to_proto(row, parents.get(row["number"], []), attempts.get(row["number"], []))
-            for row in rows
+            convert_run.task_to_proto(
+                row, parents=parents[number], children=children[number], attempts=attempts[number]
+            )
+            for row, number in zip(rows, numbers, strict=True)
         ]
 
     def _left_behind(self, request: pb.ListArtifactsRequest | pb.GetArtifactRequest) -> dict[str, Row]:
@@ -229,3 +248,12 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         number = request.attempt if request.HasField("attempt") else None
         key = find_attempt(self.orchestrator.db, run, request.task_id, number)
         return left_behind(self.orchestrator.db, run, key)
+
+
+def _page_of(after: str) -> int:
+    """Reads where a list goes on: below this number. Empty: from the newest."""
+    if not after:
+        return END_OF_TIME
+    if not (after.isascii() and after.isdigit() and len(after) < 19):
+        raise RequestError(Reason.MALFORMED, f"{after!r} is not where a page has ended.")
+    return int(after)
