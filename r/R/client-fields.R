@@ -163,6 +163,7 @@ client_fields <- list(
     size = \(x) get_artifact(x)$artifact$size,
     type = \(x) get_artifact(x)$artifact$type,
     summary = \(x) get_artifact(x)$artifact$summary,
-    data = \(x) read_artifact(x, x$ids$artifact)
+    data = \(x) read_artifact(x, x$ids$artifact),
+    as_python = \(x) \() artifact_as_python(x)
   )
 )

@@ -32,20 +32,7 @@
 handle_call <- function(handle, fun, ...) {
   check_handle(handle)
   check_string(fun)
-  arguments <- list(...)
-  opened <- open_handle(handle)
-  directory <- exchange_directory(opened)
-  on.exit(unlink(directory, recursive = TRUE))
-  argument_names <- names(arguments) %||% rep("", length(arguments))
-  call <- list(
-    `function` = fun,
-    arguments = Map(
-      \(name, value) list(name = name, manifest = put_value(value, directory, name)), argument_names, arguments
-    ) |> unname(),
-    object_directory = directory
-  )
-  result <- opener_request(opened, list(call = call), paste0(fun, "()"), environment())
-  decode_value(result, directory_reader(directory), name = "result")
+  call_opened(open_handle(handle), fun, list(...), paste0(fun, "()"))
 }
 
 #' @rdname handle_call
@@ -69,7 +56,7 @@ close.instep_foreign <- function(con, ...) {
 }
 
 check_handle <- function(x, call = parent.frame()) {
-  if (!inherits(x, "instep_foreign")) {
+  if (!inherits(x, c("instep_foreign", "instep_python"))) {
     abort(
       "{.arg handle} must be a handle of an object of another language, not {.obj_type_friendly {x}}.",
       "argument",
@@ -80,24 +67,26 @@ check_handle <- function(x, call = parent.frame()) {
 
 handle_key <- function(handle) blake3_(unclass(handle)$manifest)
 
-# The process that holds a handle's object: the one that runs, or a new one.
+# What holds a handle's object: this session's Python, or a process, which is started unless it runs.
 open_handle <- function(handle, call = parent.frame()) {
-  source <- the$handles[[handle_key(handle)]]
-  check_trust(handle, source, call)
+  if (inherits(handle, "instep_python")) {
+    return(opened_of(handle))
+  }
   key <- handle_key(handle)
+  check_trust(handle, call)
   opened <- the$opened[[key]]
   if (is.null(opened) || opened$owner != Sys.getpid()) {
     opened <- start_opener(unclass(handle)$language, call)
     assign(key, opened, envir = the$opened)
-    send_object(opened, handle, call)
-    announce_opener(opened, handle)
+    withCallingHandlers(send_object(opened, handle, call), error = \(condition) close(handle))
+    announce_opener(opened, handle, paste("process", opened$pid))
   }
   opened
 }
 
-check_trust <- function(handle, source, call) {
+check_trust <- function(handle, call) {
   facts <- unclass(handle)
-  if (!opaque_is_allowed() || isFALSE(source$trusted)) {
+  if (!opaque_is_allowed() || isFALSE(the$handles[[handle_key(handle)]]$trusted)) {
     abort(
       c(
         "Can't open an object of class {.cls {facts$classes[1]}}: opening it, which can run code, is not allowed here.",
@@ -112,19 +101,33 @@ check_trust <- function(handle, source, call) {
 send_object <- function(opened, handle, call) {
   directory <- exchange_directory(opened)
   on.exit(unlink(directory, recursive = TRUE))
-  withCallingHandlers(
-    opener_request(
-      opened, list(open = list(manifest = put_value(handle, directory), object_directory = directory)), "Opening it", call
-    ),
-    error = \(condition) close(handle)
-  )
+  command <- list(open = list(manifest = put_value(handle, directory), object_directory = directory))
+  opener_request(opened, command, "Opening it", call)
 }
 
-announce_opener <- function(opened, handle) {
+# Calls a function on the object that an opener holds; `what` names it in errors.
+call_opened <- function(opened, fun, arguments, what, call = parent.frame()) {
+  directory <- exchange_directory(opened)
+  on.exit(unlink(directory, recursive = TRUE))
+  live <- vapply(arguments, \(value) is_embedded(opened) && inherits(value, "instep_python"), NA)
+  manifests <- Map(
+    \(name, value, is_live) list(name = name, manifest = if (!is_live) put_value(value, directory, name)),
+    names(arguments) %||% rep("", length(arguments)), arguments, live
+  )
+  command <- list(`function` = fun, arguments = unname(manifests), object_directory = directory)
+  result <- opener_request(opened, list(call = command), what, call, given = arguments[live])
+  if (is.null(result$kept)) {
+    decode_value(result$manifest, directory_reader(directory), name = "result")
+  } else {
+    new_python(result$kept, opened)
+  }
+}
+
+announce_opener <- function(opened, handle, where) {
   kind <- unclass(handle)$classes[1]
   cli::cli_inform(
     "{language_name(opened$language)} {opened$runtime} ({opened$interpreter}, package instep {opened$version}) opens an
-     object of class {.cls {kind}} in process {opened$pid}.",
+     object of class {.cls {kind}} in {where}.",
     class = "instep_message_opened"
   )
 }

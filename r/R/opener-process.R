@@ -31,14 +31,19 @@ spawn_opener <- function(fd, directory) {
   spawn_(command, c(r_environment(), paste0("TMPDIR=", directory)), fd, FALSE)
 }
 
-# Sends a command and waits for the answer. Gives the result's manifest; `what` names the command in errors.
-opener_request <- function(opened, command, what, call) {
-  fd_send_frame_(opened$fd, message_encode("OpenerCommand", command))
-  event <- receive_event(opened, "It ended during a call.", call)
+# Sends a command and waits for the answer. Gives the result; `what` names the command in errors, `given` are live
+# objects that it gets as arguments.
+opener_request <- function(opened, command, what, call, given = list()) {
+  if (is_embedded(opened)) {
+    event <- embedded_request(opened, command, given, call)
+  } else {
+    fd_send_frame_(opened$fd, message_encode("OpenerCommand", command))
+    event <- receive_event(opened, "It ended during a call.", call)
+  }
   if (!is.null(event$failure)) {
     abort_remote(event$failure, what, call)
   }
-  event$result$manifest
+  c(event$result, list(kept = event$kept))
 }
 
 # An answer that does not come, or is not waited for, ends the process: the pipe would be between two messages.

@@ -34,39 +34,102 @@ format.instep_foreign <- function(x, ...) {
 str.instep_foreign <- function(object, ...) cat(" ", format(object), "\n", sep = "")
 
 #' @export
-`$.instep_foreign` <- function(x, name) abort_foreign(x, parent.frame())
+`$.instep_foreign` <- function(x, name) {
+  if (name == "as_python") {
+    return(\() as_python(x, sys.call()))
+  }
+  abort_foreign(x, parent.frame(), "Can't read {.code ${name}} of an object of {language}.")
+}
 
 #' @export
-`[[.instep_foreign` <- function(x, i, ...) abort_foreign(x, parent.frame())
+`[[.instep_foreign` <- function(x, i, ...) {
+  abort_foreign(x, parent.frame(), "Can't take an element of an object of {language}.")
+}
 
 #' @export
-`[.instep_foreign` <- function(x, i, ...) abort_foreign(x, parent.frame())
+`[.instep_foreign` <- function(x, i, ...) {
+  abort_foreign(x, parent.frame(), "Can't take elements of an object of {language}.")
+}
 
 #' @export
-`$<-.instep_foreign` <- function(x, name, value) abort_foreign(x, parent.frame())
+`$<-.instep_foreign` <- function(x, name, value) {
+  abort_foreign(x, parent.frame(), "Can't set {.code ${name}} of an object of {language}.")
+}
 
 #' @export
-`[[<-.instep_foreign` <- function(x, i, ..., value) abort_foreign(x, parent.frame())
+`[[<-.instep_foreign` <- function(x, i, ..., value) {
+  abort_foreign(x, parent.frame(), "Can't set an element of an object of {language}.")
+}
 
 #' @export
-`[<-.instep_foreign` <- function(x, i, ..., value) abort_foreign(x, parent.frame())
+`[<-.instep_foreign` <- function(x, i, ..., value) {
+  abort_foreign(x, parent.frame(), "Can't set elements of an object of {language}.")
+}
+
+#' @export
+Ops.instep_foreign <- function(e1, e2) {
+  operator <- .Generic
+  abort_foreign(
+    if (inherits(e1, "instep_foreign")) e1 else e2, parent.frame(),
+    "Can't apply {.code {operator}} to an object of {language}."
+  )
+}
+
+#' @export
+Math.instep_foreign <- function(x, ...) {
+  fun <- .Generic
+  abort_foreign(x, parent.frame(), "Can't take {.fn {fun}} of an object of {language}.")
+}
+
+#' @export
+Summary.instep_foreign <- function(..., na.rm = FALSE) {
+  fun <- .Generic
+  abort_foreign(..1, parent.frame(), "Can't take {.fn {fun}} of an object of {language}.")
+}
+
+#' @export
+as.double.instep_foreign <- function(x, ...) {
+  abort_foreign(x, parent.frame(), "Can't turn an object of {language} into numbers.")
+}
+
+#' @export
+as.character.instep_foreign <- function(x, ...) {
+  abort_foreign(x, parent.frame(), "Can't turn an object of {language} into text.")
+}
+
+#' @export
+as.data.frame.instep_foreign <- function(x, ...) {
+  abort_foreign(x, parent.frame(), "Can't turn an object of {language} into a data frame.")
+}
 
 #' @export
 length.instep_foreign <- function(x) 1L
 
-abort_foreign <- function(x, error_call) {
+#' @export
+names.instep_foreign <- function(x) NULL
+
+#' @importFrom utils .DollarNames
+#' @export
+.DollarNames.instep_foreign <- function(x, pattern = "") grep(pattern, "as_python()", value = TRUE)
+
+# What was tried is interpolated in the caller's frame, with `language`.
+abort_foreign <- function(x, error_call, tried, envir = parent.frame()) {
   facts <- unclass(x)
   language <- language_name(facts$language)
+  headline <- cli::format_inline(tried, .envir = list2env(list(language = language), parent = envir))
   way <- switch(facts$reason,
     trust = "Reading such objects can run code. Set {.envvar INSTEP_ALLOW_OPAQUE} to true if you trust the store.",
     codec = "Its encoding {.val {facts$codec}} is not known to this version of Instep.",
-    "It can be stored and passed on unchanged. Call functions on it with {.fn handle_call}, or read it in a {language}
-     step."
+    c(
+      "Call functions on it with {.code handle_call(handle, \"name\", ...)}, or use it in this session with
+       {.code handle$as_python()}.",
+      "It can be stored and passed on unchanged to a {language} step."
+    )
   )
   cli::cli_abort(
-    c("Can't look into an object of class {.cls {facts$classes[1]}}.",
-      x = "It was made in {language} {facts$runtime} by {facts$producer}.",
-      i = way),
+    c("{headline}",
+      x = "It is of class {.cls {facts$classes[1]}}, made in {language} {facts$runtime} by {facts$producer}.",
+      stats::setNames(way, rep("i", length(way)))),
     class = c("instep_error_opaque_foreign", "instep_error"), call = error_call
   )
 }

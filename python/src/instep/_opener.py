@@ -41,12 +41,12 @@ def main(arguments: list[str] | None = None) -> None:
 class Opener:
     """Holds an object and carries out commands on it."""
 
-    def __init__(self) -> None:
-        self._object: object = None
+    def __init__(self, held: object = None) -> None:
+        self._object = held
 
     def serve(self, fd: int) -> None:
         """Serves the client until it closes the pipe."""
-        event = pb.OpenerEvent(ready=_ready())
+        event = pb.OpenerEvent(ready=ready())
         while True:
             try:
                 write_message(fd, event.SerializeToString())
@@ -72,7 +72,7 @@ class Opener:
 
     def _call(self, command: pb.CallFunction) -> pb.CallResult:
         store = ObjectStore(command.object_directory, durable=False)
-        values = [(given.name, decode(given.manifest, store.open)) for given in command.arguments]
+        values = [(given.name, self._argument(given, store)) for given in command.arguments]
         positional = [value for name, value in values if not name]
         named = {name: value for name, value in values if name}
         if "." in command.function:
@@ -80,7 +80,19 @@ class Opener:
         else:
             found = getattr(self._object, command.function)
             result = found(*positional, **named) if callable(found) or values else found
-        return pb.CallResult(manifest=_stored(result, store))
+        return pb.CallResult(manifest=self._stored(result, store))
+
+    def _argument(self, given: pb.CallArgument, store: ObjectStore) -> object:
+        return decode(given.manifest, store.open)
+
+    def _stored(self, result: object, store: ObjectStore) -> bytes:
+        """Encodes a result. All bytes of one that only Python can open are inside: its handle outlives the store."""
+        encoded = encode(result, name="result")
+        if not encoded.portable:
+            return encode(result, name="result", on_loss="ignore", inline=True).manifest
+        for blob in encoded.blobs:
+            store.put(blob)
+        return encoded.manifest
 
 
 def _function(name: str) -> Callable[..., object]:
@@ -92,17 +104,8 @@ def _function(name: str) -> Callable[..., object]:
     return found  # type: ignore[no-any-return]
 
 
-def _stored(value: object, store: ObjectStore) -> bytes:
-    """Encodes a result. All bytes of one that only Python can open are in the manifest: its handle outlives the store."""
-    encoded = encode(value, name="result")
-    if not encoded.portable:
-        return encode(value, name="result", on_loss="ignore", inline=True).manifest
-    for blob in encoded.blobs:
-        store.put(blob)
-    return encoded.manifest
-
-
-def _ready() -> pb.OpenerReady:
+def ready() -> pb.OpenerReady:
+    """Says what runs the opener."""
     return pb.OpenerReady(
         language="python", runtime=python_version(), interpreter=sys.executable, version=version()
     )

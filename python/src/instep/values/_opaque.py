@@ -60,7 +60,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Looks at an object before it is pickled."""
         reason = not_storable(obj)
         if reason is not None:
-            raise _HandleError(f"holds a {_class_name(type(obj))}. {reason}")
+            raise _HandleError(f"holds a {class_name(type(obj))}. {reason}")
         named = obj if isinstance(obj, type | types.FunctionType) else type(obj)
         self.packages.add((getattr(named, "__module__", None) or "").partition(".")[0])
         reduced = super().reducer_override(obj)
@@ -77,7 +77,7 @@ def encode_opaque(writer: Writer, value: object) -> int:
     """
     reason = not_storable(value)
     if reason is not None:
-        writer.refuse("OPAQUE_HANDLE", f"is a {_class_name(type(value))}. {reason}")
+        writer.refuse("OPAQUE_HANDLE", f"is a {class_name(type(value))}. {reason}")
     body, buffers, packages = _pickled(writer, value)
     node, index = writer.node()
     opaque = node.opaque
@@ -86,7 +86,7 @@ def encode_opaque(writer: Writer, value: object) -> int:
     opaque.runtime = ".".join(map(str, sys.version_info[:3]))
     for package, version in _versions(packages):
         opaque.requires.add(key=package, value=version)
-    opaque.classes.extend(_class_name(kind) for kind in type(value).__mro__ if kind is not object)
+    opaque.classes.extend(class_name(kind) for kind in type(value).__mro__ if kind is not object)
     opaque.preview = _preview(value)
     opaque.body = writer.raw(body)
     opaque.buffers.extend(writer.raw(buffer) for buffer in buffers)
@@ -97,7 +97,7 @@ def _pickled(writer: Writer, value: object) -> tuple[memoryview, list[memoryview
     file = io.BytesIO()
     buffers: list[memoryview] = []
     pickler = _Pickler(file, buffers)
-    name = _class_name(type(value))
+    name = class_name(type(value))
     for module in user_modules():
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -115,7 +115,8 @@ def _pickled(writer: Writer, value: object) -> tuple[memoryview, list[memoryview
     return file.getbuffer(), buffers, pickler.packages
 
 
-def _class_name(kind: type) -> str:
+def class_name(kind: type) -> str:
+    """Names a class as people do: with its module, unless Python itself has it."""
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 

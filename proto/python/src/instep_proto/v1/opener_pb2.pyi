@@ -64,7 +64,21 @@ class OpenerReady(_message.Message):
     def __init__(self, language: _Optional[str] = ..., runtime: _Optional[str] = ..., interpreter: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
 
 class CallResult(_message.Message):
-    __slots__ = ("manifest",)
+    __slots__ = ("manifest", "losses")
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    LOSSES_FIELD_NUMBER: _ClassVar[int]
     manifest: bytes
-    def __init__(self, manifest: _Optional[bytes] = ...) -> None: ...
+    losses: _containers.RepeatedCompositeFieldContainer[CallLoss]
+    def __init__(self, manifest: _Optional[bytes] = ..., losses: _Optional[_Iterable[_Union[CallLoss, _Mapping]]] = ...) -> None: ...
+
+class CallLoss(_message.Message):
+    __slots__ = ("name", "rule", "path", "message")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    rule: str
+    path: str
+    message: str
+    def __init__(self, name: _Optional[str] = ..., rule: _Optional[str] = ..., path: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
