@@ -135,7 +135,10 @@ python_session <- function(call) {
 
 start_python <- function(call) {
   if (!requireNamespace("reticulate", quietly = TRUE)) {
-    abort_reticulate(c(x = "The R package {.pkg reticulate} is not installed."), call)
+    abort_reticulate(
+      c(x = "The R package {.pkg reticulate} is not installed.", i = "{.code install.packages(\"reticulate\")} does it."),
+      call
+    )
   }
   python <- tryCatch(reticulate::py_config()$python, error = \(condition) {
     abort_reticulate(c(x = "reticulate can't start Python.", x = "{conditionMessage(condition)}"), call, environment())
@@ -143,8 +146,8 @@ start_python <- function(call) {
   ours <- as.character(getNamespaceVersion("instep"))
   choose <- sprintf("reticulate::use_python(\"%s\")", Sys.which(python_program()))
   advice <- c(
-    i = "Install it there; or choose a Python that has it, in a new R session before Python starts, such as the one that
-         runs Instep: {.code {choose}}."
+    i = "Install package instep {ours} there; or choose a Python that has it, in a new R session before Python starts,
+         such as the one that runs Instep: {.code {choose}}."
   )
   module <- tryCatch(reticulate::import("instep._embedded", convert = FALSE), error = \(condition) {
     problem <- conditionMessage(condition)
@@ -182,6 +185,19 @@ abort_reticulate <- function(problem, call, envir = parent.frame()) {
     call = call,
     envir = envir
   )
+}
+
+# A value that can be stored: objects of Python in it, and in its lists, are handles.
+with_handles <- function(x) {
+  if (inherits(x, "instep_python")) {
+    return(as_handle(x))
+  }
+  if (is.list(x) && !is.object(x)) {
+    for (i in which(vapply(x, \(value) is.list(value) || inherits(value, "instep_python"), NA))) {
+      x[[i]] <- with_handles(x[[i]])
+    }
+  }
+  x
 }
 
 # A handle of the object as it is now.

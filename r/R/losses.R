@@ -80,11 +80,12 @@ heed_losses <- function(task, name, losses, done = "stored") {
   }
 }
 
-tell_loss <- function(loss, name) {
-  key <- paste(loss$code, name)
+tell_loss <- function(loss, name) tell_once(loss_line(loss, name), paste(loss$code, name))
+
+tell_once <- function(line, key) {
   if (!key %in% the$told) {
     the$told <- c(the$told, key)
-    cat(loss_line(loss, name), "\n", sep = "", file = stderr())
+    cat(line, "\n", sep = "", file = stderr())
   }
 }
 
@@ -98,4 +99,61 @@ heed_reading <- function(task) {
 signal_loss <- function(code, steps, message) {
   loss <- list(code = code, path = steps, message = message)
   signalCondition(structure(list(message = message, call = NULL, loss = loss), class = c("instep_loss", "condition")))
+}
+
+# Losses of values that pass to or from an opener. What the running task says about losses holds for them; elsewhere they
+# are warnings. `name` is that of an argument, "argument" or "result"; `what` names the call.
+heed_call_losses <- function(losses, name, what, call) {
+  task <- the$attempt$task
+  on_loss <- if (is.null(task)) "warn" else task_on_loss(task)
+  if (length(losses) == 0L || on_loss == "ignore") {
+    return(invisible())
+  }
+  subject <- call_subject(name, what)
+  lines <- vapply(losses, \(loss) sprintf("%s at %s: %s", loss$code, call_path(loss), loss_sentence(loss)), "")
+  if (on_loss == "error") {
+    abort(
+      c("Can't pass {subject} without loss, as {.arg on_loss} demands.", loss_bullets("lines", lines)),
+      c("value_loss", "value_encode"),
+      path = call_path(losses[[1L]]), code = losses[[1L]]$code, losses = losses, call = call
+    )
+  }
+  if (is.null(task)) {
+    cli::cli_warn(
+      c("Not passed exactly: {subject}.", loss_bullets("lines", lines)),
+      class = c("instep_warning_loss", "instep_warning"), losses = losses, call = call
+    )
+  } else {
+    for (loss in losses) {
+      line <- sprintf("Loss %s in %s at %s: %s", loss$code, subject, call_path(loss), loss_sentence(loss))
+      tell_once(line, paste(loss$code, subject))
+    }
+  }
+}
+
+call_subject <- function(name, what) {
+  switch(name,
+    result = paste("the result of", what),
+    argument = paste("an argument of", what),
+    sprintf("argument '%s' of %s", name, what)
+  )
+}
+
+# A value that is passed belongs to no `self`.
+call_path <- function(loss) sub("^self[$]", "", loss$path)
+
+loss_sentence <- function(loss) loss$sentence %||% sprintf("it %s.", loss$message)
+
+# What an opener reports of a call's losses: by the name of the value.
+heed_reported_losses <- function(reported, what, call) {
+  for (name in unique(vapply(reported, \(loss) loss$name, ""))) {
+    losses <- Filter(\(loss) loss$name == name, reported)
+    losses <- lapply(losses, \(loss) list(code = loss$rule, path = loss$path, sentence = loss$message))
+    heed_call_losses(losses, name, what, call)
+  }
+}
+
+# An opener's report of losses, as CallLoss messages.
+call_losses <- function(losses, name) {
+  lapply(losses, \(loss) list(name = name, rule = loss$code, path = call_path(loss), message = loss_sentence(loss)))
 }

@@ -110,14 +110,16 @@ call_opened <- function(opened, fun, arguments, what, call = parent.frame()) {
   directory <- exchange_directory(opened)
   on.exit(unlink(directory, recursive = TRUE))
   live <- vapply(arguments, \(value) is_embedded(opened) && inherits(value, "instep_python"), NA)
-  manifests <- Map(
-    \(name, value, is_live) list(name = name, manifest = if (!is_live) put_value(value, directory, name)),
+  heed <- \(losses, name) heed_call_losses(losses, name, what, call)
+  messages <- Map(
+    \(name, value, is_live) list(name = name, manifest = if (!is_live) put_value(value, directory, name, heed, call)),
     names(arguments) %||% rep("", length(arguments)), arguments, live
   )
-  command <- list(`function` = fun, arguments = unname(manifests), object_directory = directory)
+  command <- list(`function` = fun, arguments = unname(messages), object_directory = directory)
   result <- opener_request(opened, list(call = command), what, call, given = arguments[live])
+  heed_reported_losses(result$losses, what, call)
   if (is.null(result$kept)) {
-    decode_value(result$manifest, directory_reader(directory), name = "result")
+    decode_value(result$manifest, directory_reader(directory), name = "result", heed = heed, error_call = call)
   } else {
     new_python(result$kept, opened)
   }
@@ -133,8 +135,10 @@ announce_opener <- function(opened, handle, where) {
 }
 
 # Encodes a value and puts its blobs where the other process finds them. Answers with the manifest.
-put_value <- function(value, directory, name = "") {
-  encoded <- encode_value(value, if (nzchar(name)) name else "argument")
+put_value <- function(value, directory, name = "", heed = \(losses, name) NULL, error_call = parent.frame()) {
+  name <- if (nzchar(name)) name else "argument"
+  encoded <- encode_value(value, name, "ignore", error_call = error_call)
+  heed(encoded$losses, name)
   for (blob in encoded$blobs) {
     if (is.null(blob$data)) blob$data <- handle_bytes(blob, handles_in(value))
     object_put(directory, blob)

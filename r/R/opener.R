@@ -56,7 +56,12 @@ answer_call <- function(opener, command) {
   name <- command[["function"]]
   fun <- find_function(name, opener$packages)
   fetch <- directory_reader(command$object_directory)
-  values <- lapply(command$arguments, \(argument) decode_value(argument$manifest, fetch, name = "argument"))
+  losses <- list()
+  note <- \(found, name) losses <<- c(losses, call_losses(found, name))
+  values <- lapply(command$arguments, \(argument) {
+    name <- if (nzchar(argument$name)) argument$name else "argument"
+    decode_value(argument$manifest, fetch, name = name, heed = note)
+  })
   names(values) <- vapply(command$arguments, \(argument) argument$name, "")
   called <- call_object(fun, sub("^.*::", "", name), opener$object, values)
   if (inherits(called$condition, "interrupt")) {
@@ -65,7 +70,8 @@ answer_call <- function(opener, command) {
   if (!is.null(called$condition)) {
     return(list(failure = call_failure(called$condition, called$frames)))
   }
-  list(result = list(manifest = encode_result(called$value, command$object_directory)))
+  manifest <- encode_result(called$value, command$object_directory, note)
+  list(result = list(manifest = manifest, losses = losses))
 }
 
 # Finds a function as a user of the object's packages would: on the search path, or among their exports.
@@ -104,8 +110,9 @@ call_object <- function(fun, label, object, values) {
 
 # The manifest of a result, whose blobs go to `directory`. All bytes of one that only R can open are in the manifest:
 # the client holds a handle then, which must outlive the directory.
-encode_result <- function(value, directory) {
-  encoded <- encode_value(value, "result", error_call = NULL)
+encode_result <- function(value, directory, note) {
+  encoded <- encode_value(value, "result", "ignore", error_call = NULL)
+  note(encoded$losses, "result")
   if (!encoded$portable) {
     return(encode_value(value, "result", "ignore", inline = TRUE, error_call = NULL)$manifest)
   }

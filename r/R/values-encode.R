@@ -10,7 +10,7 @@
 encode_value <- function(x, name = "value", on_loss = c("warn", "ignore", "error"), inline = FALSE,
                          error_call = parent.frame()) {
   on_loss <- match.arg(on_loss)
-  if (inherits(x, "instep_python")) x <- as_handle(x)
+  if (!is.null(the$python)) x <- with_handles(x)
   encoded <- tryCatch(
     value_encode_(x, name, producer(), inline, the$types),
     instep_type_failure = \(cnd) list(error = cnd)

@@ -128,3 +128,8 @@ current = Current()
 def set_current(task: Task | None) -> None:
     """Says which task this process runs. None: no task."""
     current._task = task
+
+
+def running_task() -> Task | None:
+    """Gives the task that this process runs. None: no task."""
+    return current._task

@@ -57,6 +57,7 @@ class EmbeddedOpener(Opener):
                 manifest = super()._stored(result, store)
                 if not _is_opaque(manifest):
                     return manifest
+                self._losses = [loss for loss in self._losses if loss.name != "result"]  # it is not stored
         self._kept = EmbeddedOpener(result)
         return b""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from instep_proto.v1 import failure_pb2
 from instep_proto.v1 import opener_pb2 as pb
 
+from instep._call_losses import heed, heed_reported, subject_of
 from instep._opener_process import OpenerProcess
 from instep.errors import RemoteError
 from instep.values._decode import decode
@@ -37,7 +38,7 @@ class OpenedObject:
         self._kind = handle.classes[0] if handle.classes else "object"
         try:
             with self._exchange() as store:
-                manifest = _stored(handle, store)
+                manifest = _stored(handle, store, "argument", "the opening")
                 opening = pb.OpenValue(manifest=manifest, object_directory=str(store.root))
                 self._request(pb.OpenerCommand(open=opening), "the opening of it")
         except BaseException:
@@ -81,15 +82,23 @@ class OpenedObject:
         Raises:
             RemoteError: The function raised an error.
             OpenerFailedError: The process has ended.
-            ValueEncodeError: An argument cannot be stored.
+            ValueEncodeError: An argument cannot be stored; or, in a task whose `on_loss` is `error`, a value is not
+                passed exactly.
         """
+        what = f"{function}()"
         with self._exchange() as store:
             calling = pb.CallFunction(function=function, object_directory=str(store.root))
             pairs = [*(("", value) for value in arguments), *named.items()]
             for name, value in pairs:
-                calling.arguments.add(name=name, manifest=_stored(value, store, name or "argument"))
-            result = self._request(pb.OpenerCommand(call=calling), f"{function}()")
-            return decode(result, store.open)
+                calling.arguments.add(name=name, manifest=_stored(value, store, name or "argument", what))
+            result = self._request(pb.OpenerCommand(call=calling), what)
+            heed_reported(result.losses, what)
+            return decode(
+                result.manifest,
+                store.open,
+                name="result",
+                heed=lambda losses, name: heed(losses, subject_of(name, what)),
+            )
 
     def close(self) -> None:
         """Ends the process. A closed object stays closed; its handle can be opened again."""
@@ -117,11 +126,11 @@ class OpenedObject:
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def _request(self, command: pb.OpenerCommand, what: str) -> bytes:
+    def _request(self, command: pb.OpenerCommand, what: str) -> pb.CallResult:
         event = self._process.request(command)
         if event.HasField("failure"):
             _raise_remote(event.failure, self._process.language, what)
-        return event.result.manifest
+        return event.result
 
     def _announce(self) -> None:
         process = self._process
@@ -133,9 +142,10 @@ class OpenedObject:
         )
 
 
-def _stored(value: object, store: ObjectStore, name: str = "value") -> bytes:
+def _stored(value: object, store: ObjectStore, name: str, what: str) -> bytes:
     """Encodes a value and puts its blobs where the other process finds them."""
-    encoded = encode(value, name=name)
+    encoded = encode(value, name=name, on_loss="ignore")
+    heed(encoded.losses, subject_of(name, what))
     for blob in encoded.blobs:
         store.put(blob)
     return encoded.manifest

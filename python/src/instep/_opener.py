@@ -9,20 +9,21 @@ import fcntl
 import os
 import select
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 
 from instep_proto.v1 import opener_pb2 as pb
 
 from instep import _failure
+from instep._call_losses import report
 from instep._pipe import read_message, write_message
 from instep._process import end, flush_streams, prepare_streams, python_version
 from instep._task import FailureKind
 from instep._task_messages import failure_to
 from instep._version import version
 from instep.errors import UsageError
-from instep.values import ObjectStore, decode, encode
+from instep.values import Loss, ObjectStore, decode, encode
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,6 +44,7 @@ class Opener:
 
     def __init__(self, held: object = None) -> None:
         self._object = held
+        self._losses: list[pb.CallLoss] = []
 
     def serve(self, fd: int) -> None:
         """Serves the client until it closes the pipe."""
@@ -71,6 +73,7 @@ class Opener:
         self._object = decode(command.manifest, ObjectStore(command.object_directory).open)
 
     def _call(self, command: pb.CallFunction) -> pb.CallResult:
+        self._losses = []
         store = ObjectStore(command.object_directory, durable=False)
         values = [(given.name, self._argument(given, store)) for given in command.arguments]
         positional = [value for name, value in values if not name]
@@ -80,19 +83,23 @@ class Opener:
         else:
             found = getattr(self._object, command.function)
             result = found(*positional, **named) if callable(found) or values else found
-        return pb.CallResult(manifest=self._stored(result, store))
+        return pb.CallResult(manifest=self._stored(result, store), losses=self._losses)
 
     def _argument(self, given: pb.CallArgument, store: ObjectStore) -> object:
-        return decode(given.manifest, store.open)
+        return decode(given.manifest, store.open, name=given.name or "argument", heed=self._note)
 
     def _stored(self, result: object, store: ObjectStore) -> bytes:
         """Encodes a result. All bytes of one that only Python can open are inside: its handle outlives the store."""
-        encoded = encode(result, name="result")
+        encoded = encode(result, name="result", on_loss="ignore")
+        self._note(encoded.losses, "result")
         if not encoded.portable:
             return encode(result, name="result", on_loss="ignore", inline=True).manifest
         for blob in encoded.blobs:
             store.put(blob)
         return encoded.manifest
+
+    def _note(self, losses: Sequence[Loss], name: str) -> None:
+        self._losses += report(losses, name)
 
 
 def _function(name: str) -> Callable[..., object]:

@@ -17,6 +17,15 @@ ALLOW_VARIABLE: Final = "INSTEP_ALLOW_OPAQUE"
 _LANGUAGES: Final = {"r": "R", "python": "Python"}
 
 
+def _operator(what: str) -> Callable[..., Any]:
+    """Makes the method of an operator, which is refused."""
+
+    def refuse(self: ForeignObject, *_: object) -> NoReturn:
+        _refuse(self, what)
+
+    return refuse
+
+
 class ForeignObject:
     """A value that only another language can open, such as a fitted model of R.
 
@@ -153,7 +162,7 @@ class ForeignObject:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)  # protocols that Python only asks about, such as copying
-        _refuse(self, f"its attribute {name!r}")
+        _refuse(self, f"read its attribute {name!r}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ForeignObject):
@@ -175,22 +184,38 @@ class ForeignObject:
         return _restore, (node, parts, self.producer, self._root, self._trusted)
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
-        _refuse(self, "a call of it")
+        _refuse(self, "call it")
 
     def __getitem__(self, key: object) -> NoReturn:
-        _refuse(self, f"its element {key!r}")
+        _refuse(self, f"read its element {key!r}")
 
     def __setitem__(self, key: object, value: object) -> NoReturn:
-        _refuse(self, f"its element {key!r}")
+        _refuse(self, f"set its element {key!r}")
 
     def __len__(self) -> NoReturn:
-        _refuse(self, "its length")
+        _refuse(self, "read its length")
 
     def __iter__(self) -> NoReturn:
-        _refuse(self, "its elements")
+        _refuse(self, "read its elements")
 
     def __bool__(self) -> bool:
         return True
+
+    __add__ = __radd__ = _operator("apply + to it")
+    __sub__ = __rsub__ = __neg__ = _operator("apply - to it")
+    __mul__ = __rmul__ = _operator("apply * to it")
+    __truediv__ = __rtruediv__ = _operator("apply / to it")
+    __floordiv__ = __rfloordiv__ = _operator("apply // to it")
+    __mod__ = __rmod__ = _operator("apply % to it")
+    __pow__ = __rpow__ = _operator("apply ** to it")
+    __matmul__ = __rmatmul__ = _operator("apply @ to it")
+    __and__ = __rand__ = _operator("apply & to it")
+    __or__ = __ror__ = _operator("apply | to it")
+    __lt__ = _operator("apply < to it")
+    __le__ = _operator("apply <= to it")
+    __gt__ = _operator("apply > to it")
+    __ge__ = _operator("apply >= to it")
+    __abs__ = __float__ = __int__ = _operator("turn it into a number")
 
 
 def may_open(*, allowed: bool) -> bool:
@@ -203,11 +228,11 @@ def _refuse(handle: ForeignObject, what: str) -> NoReturn:
     advice = (
         "Opening it was not allowed here: read it where opaque values are trusted (INSTEP_ALLOW_OPAQUE)."
         if handle.language == "python"
-        else f"Call functions on it with its method `call`; or use it in a step written in {language}, and store "
-        "there what Python needs of it as numbers, text, lists or data frames."
+        else f'Call functions of {language} on it, as in handle.call("name", ...); or use it in a step written in '
+        f"{language}, and store there what Python needs of it as numbers, text, lists or data frames."
     )
     raise OpaqueForeignError(
-        f"Python can't read {what}: this is a {kind!r} of {language}, written by {handle.producer}, "
+        f"Python can't {what}: this is a {kind!r} of {language}, written by {handle.producer}, "
         f"which only {language} can open. {advice}",
         language=handle.language,
         classes=handle.classes,
