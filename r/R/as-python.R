@@ -25,7 +25,7 @@
 #' * `print(x)` tells class, producer, and the Python used.
 #' * `close(x)` lets go of it: what only it refers to is freed. `with_foreign(x, code)` does so when `code` has run.
 #' * It can be an argument of another object's methods, and be stored as an artifact, which Python steps read as the
-#'   object.
+#'   object. Artifacts are stored when their step has ended, so leave it open then.
 #' * `handle_call(x, "sklearn.base.clone")` calls a function of a module on it.
 #' * Operators are methods, such as `x$"__add__"(1)` or `x$"__getitem__"(0L)`, which counts from 0.
 #'
@@ -201,7 +201,19 @@ with_handles <- function(x) {
 }
 
 # A handle of the object as it is now.
-as_handle <- function(x) decode_value(call_opened(opened_of(x), "instep._embedded.pickled", list(), "Storing it"))
+as_handle <- function(x) {
+  if (is.null(opened_of(x)$python)) {
+    abort(
+      c(
+        "Can't store an object of Python that is closed.",
+        i = "Artifacts are stored when their step has ended: leave what goes into them open."
+      ),
+      "opener",
+      call = NULL
+    )
+  }
+  decode_value(call_opened(opened_of(x), "instep._embedded.pickled", list(), "Storing it", NULL))
+}
 
 #' @export
 `$.instep_python` <- function(x, name) {

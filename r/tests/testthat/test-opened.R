@@ -98,3 +98,31 @@ test_that("only handles and names are taken", {
   expect_error(handle_call(1, "numerator"), class = "instep_error_argument")
   expect_error(handle_call(python_value("fraction"), 1), class = "instep_error_argument")
 })
+
+test_that("losses of arguments, and those that the process reports, are told as the task says", {
+  handle <- local_handle()
+  lossy <- list(a = as.Date("2024-02-29") + 0.5)
+  suppressMessages(handle_call(handle, "numerator"))
+  expect_warning(handle_call(handle, "operator.is_", lossy), "DATE_FRACTION at argument", class = "instep_warning_loss")
+  expect_warning(handle_call(handle, "numpy.complex64"), "the result of .*COMPLEX64", class = "instep_warning_loss")
+  withr::defer(the$attempt <- NULL)
+  the$attempt <- list(task = list(on_loss = "LOSS_POLICY_ERROR"))
+  error <- expect_error(handle_call(handle, "operator.is_", lossy), class = "instep_error_value_loss")
+  expect_identical(c(error$code, error$path), c("DATE_FRACTION", "argument$a"))
+  the$attempt <- list(task = list(on_loss = "LOSS_POLICY_IGNORE"))
+  expect_no_warning(handle_call(handle, "operator.is_", lossy))
+})
+
+test_that("what is done with a handle as if it were open is refused, with its class, its producer and what to do", {
+  handle <- python_value("fraction")
+  producer <- unclass(handle)$producer
+  refused <- expression(
+    handle + 1, 1 < handle, !handle, exp(handle), sum(handle), handle$numerator, handle[[1]], handle[1],
+    handle$x <- 1, handle[["x"]] <- 1, handle[1] <- 1, as.numeric(handle), as.character(handle), as.data.frame(handle)
+  )
+  for (code in refused) {
+    error <- expect_error(eval(code), "fractions.Fraction", class = "instep_error_opaque_foreign")
+    said <- gsub("\\s+", " ", conditionMessage(error))
+    for (word in c(producer, "handle_call(", "as_python()")) expect_match(said, word, fixed = TRUE)
+  }
+})
