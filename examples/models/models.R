@@ -14,6 +14,11 @@ use_line <- function(self) {
   cat("scikit-learn, called from R, expects", format(expected, nsmall = 1), "for x = 10\n")
 }
 
+# With the R package reticulate, a session can also use Python's model as an object of its own, here after the run:
+#     line <- flow_client("Models")$latest_run$data$line$as_python()
+#     line$predict(data.frame(x = 10))
+#     line$coef_
+
 fit_curve <- function(self) self$curve <- mgcv::gam(y ~ s(x), data = self$points)
 
 flow("Models", include = "models.py") |>

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from instep.errors import BlobMissingError, OpaqueForeignError, OpenerFailedError, RemoteError
-from instep.values import ForeignObject, ObjectStore, decode, encode
+from instep.values import ForeignObject, LossWarning, ObjectStore, decode, encode
 
 _WRITE = """
 store <- commandArgs(TRUE)[[1]]
@@ -134,6 +134,13 @@ def test_result_that_only_r_can_open_is_a_handle_that_outlives_the_process(
 def test_handle_can_be_an_argument(handle: Any) -> None:
     assert handle.call("all.equal", handle) is True
     assert handle.call("is.element", [{"inside": handle}]) is not None
+
+
+def test_losses_of_arguments_are_warnings_outside_of_tasks(handle: Any) -> None:
+    with pytest.warns(
+        LossWarning, match=r"BYTES in argument 'current' of all.equal\(\) at current: a bytearray"
+    ):
+        handle.call("all.equal", current=bytearray(b"a"))
 
 
 def test_opening_must_be_allowed(store: Path, handle: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@
 #'   `child_tasks`, the tasks that it took input from and that took input from it; `exception`, a list of `exception`
 #'   (the message), `type` and `stacktrace`, or `NULL`.
 #' * Artifact, as in `task[["model"]]`: `data`, the value; `sha`, the digest of its content; `size` in bytes; `type` and
-#'   `summary`.
+#'   `summary`; `as_python()`, the value as an object of Python in this session (see [as_python]).
 #'
 #' @param id Name of a flow, or path of a run, step or task: the ids joined by slashes, such as `"Pricing/12/fit"`.
 #' @param attempt Number of the attempt to look at, counted from zero. By default the latest.

@@ -13,7 +13,9 @@
 #' Opening an object can run code. It is refused for objects that were read with environment variable
 #' `INSTEP_ALLOW_OPAQUE` set to `false`, or while it is.
 #'
-#' @param handle,con A handle, as reading an artifact of Python gives it.
+#' Details of values that do not pass exactly are warnings; in a task, what its step's `on_loss` says holds for them.
+#'
+#' @param handle,con A handle, as reading an artifact of Python gives it, or what [as_python] makes of it.
 #' @param fun A string: the name of a method or attribute of the object, such as `"predict"`; or, with a dot, of a
 #'   function of a module that gets the object as its first argument, such as `"sklearn.base.clone"`.
 #' @param ... What the function gets beside the object, by position or by name: any values that can be artifacts,
@@ -22,7 +24,7 @@
 #' @returns `handle_call()` gives the result; what only Python can open is a handle again. An error in Python is an error
 #'   of class `instep_error_remote` with fields `language`, `classes`, `remote_message` and `traceback`.
 #'   `with_foreign()` gives the value of `code`, and `close()` gives `NULL`, invisibly.
-#' @seealso In Python: `handle.call("predict", newdata=frame)`.
+#' @seealso [as_python], for a handle's object as one of this session. In Python: `handle.call("predict", newdata=frame)`.
 #' @examples
 #' \dontrun{
 #' model <- flow_client("Train")$latest_run$data$model

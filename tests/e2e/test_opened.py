@@ -196,7 +196,8 @@ def test_model_of_python_is_used_through_reticulate_in_steps_and_clients(project
     project.environment["RETICULATE_PYTHON"] = sys.executable
     project.write("embedded.py", MODEL_IN_PYTHON)
     project.write("embedded.R", USE_IN_R)
-    told = project.call("embedded.py", "run").text
+    project.call("embedded.py", "run")
+    told = project.read("Flow('Embedded').latest_run['use'].task.stderr")
     assert "in this process, through reticulate" in " ".join(told.split())
     predicted, expected, same, weights, intercept, numpy = project.read(
         "[(d := Flow('Embedded').latest_run.data).predicted.round(6).tolist(), d.expected.round(6).tolist(), d.same,"

@@ -60,6 +60,11 @@ def test_handle_says_what_it_is() -> None:
         lambda value: value(1),
         len,
         list,
+        float,
+        lambda value: value + 1,
+        lambda value: 1 / value,
+        lambda value: value < 1,
+        lambda value: -value,
     ],
 )
 def test_using_it_says_who_made_it_and_what_to_do(use: Any) -> None:
