@@ -98,7 +98,7 @@ as.character.instep_foreign <- function(x, ...) {
 }
 
 #' @export
-as.data.frame.instep_foreign <- function(x, ...) {
+as.data.frame.instep_foreign <- function(x, row.names = NULL, optional = FALSE, ...) {
   abort_foreign(x, parent.frame(), "Can't turn an object of {language} into a data frame.")
 }
 

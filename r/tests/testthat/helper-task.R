@@ -39,3 +39,9 @@ make_joined <- function(..., constants = list()) {
   task <- make_task(constants, is_join = TRUE, joins = list(...))
   list(self = new_self(task, no_fetch), inputs = new_inputs(task$joins, task$inputs, task, no_fetch))
 }
+
+# Says for the rest of a test that a task runs, and what it says about losses.
+local_on_loss <- function(policy, env = parent.frame()) {
+  assign("attempt", list(task = make_task(on_loss = paste0("LOSS_POLICY_", policy))), envir = the)
+  withr::defer(assign("attempt", NULL, envir = the), envir = env)
+}

@@ -38,6 +38,7 @@ python_value <- function(name) decode_value(python_manifest(name))
 # Forgets after the test what it has registered.
 local_types <- function(env = parent.frame()) {
   before <- the$types
-  the$types <- list()
-  withr::defer(the$types <- before, envir = env)
+  # assign() makes no local variable `the`, which functions of the test would capture.
+  assign("types", list(), envir = the)
+  withr::defer(assign("types", before, envir = the), envir = env)
 }

@@ -112,11 +112,9 @@ test_that("losses are told with argument, path and rule, as the task says", {
     try(handle_call(half, "builtins.print", sep = lossy), silent = TRUE),
     "argument 'sep' of builtins.print\\(\\).*DATE_FRACTION at sep\\$a", class = "instep_warning_loss"
   )
-  withr::defer(the$attempt <- NULL)
-  on_loss <- \(policy) the$attempt <- list(task = list(on_loss = paste0("LOSS_POLICY_", policy)))
-  on_loss("IGNORE")
+  local_on_loss("IGNORE")
   expect_no_warning(handle_call(half, "operator.is_", lossy))
-  on_loss("ERROR")
+  local_on_loss("ERROR")
   expect_error(handle_call(half, "operator.is_", lossy), "without loss", class = "instep_error_value_loss")
 })
 

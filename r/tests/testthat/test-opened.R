@@ -105,11 +105,10 @@ test_that("losses of arguments, and those that the process reports, are told as 
   suppressMessages(handle_call(handle, "numerator"))
   expect_warning(handle_call(handle, "operator.is_", lossy), "DATE_FRACTION at argument", class = "instep_warning_loss")
   expect_warning(handle_call(handle, "numpy.complex64"), "the result of .*COMPLEX64", class = "instep_warning_loss")
-  withr::defer(the$attempt <- NULL)
-  the$attempt <- list(task = list(on_loss = "LOSS_POLICY_ERROR"))
+  local_on_loss("ERROR")
   error <- expect_error(handle_call(handle, "operator.is_", lossy), class = "instep_error_value_loss")
   expect_identical(c(error$code, error$path), c("DATE_FRACTION", "argument$a"))
-  the$attempt <- list(task = list(on_loss = "LOSS_POLICY_IGNORE"))
+  local_on_loss("IGNORE")
   expect_no_warning(handle_call(handle, "operator.is_", lossy))
 })
 
