@@ -137,6 +137,21 @@ def test_missing_number_is_null_and_flagged() -> None:
     assert [(param.key, param.value) for param in column.params] == [("nan_is_missing", "true")]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f8"])
+@pytest.mark.parametrize("row", [None, 0, 299_999])
+@pytest.mark.filterwarnings("ignore::instep.values.LossWarning")
+def test_missing_number_of_a_long_column_is_found_wherever_it_is(
+    round_trip: Any, dtype: str, row: int | None
+) -> None:
+    numbers = np.arange(300_000).astype(dtype)
+    if row is not None:
+        numbers[row] = np.nan
+    frame = pd.DataFrame({"a": numbers})
+    (column,) = pb.Manifest.FromString(encode(frame).manifest).nodes[0].table.columns
+    assert ("nan_is_missing" in {param.key for param in column.params}) == (row is not None)
+    pd.testing.assert_frame_equal(round_trip(frame), frame.astype(np.dtype(dtype).newbyteorder("=")))
+
+
 def test_column_of_different_things_is_refused_with_its_row() -> None:
     frame = pd.DataFrame({"ok": [1, 2, 3], "bad": ["a", None, 5]})
     with pytest.raises(ValueEncodeError, match="holds int in row 2 among str") as caught:

@@ -29,6 +29,9 @@ _PER_MICROSECOND: Final = {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h
 PER_DURATION: Final = {**_PER_MICROSECOND, "D": 86_400 * 10**6, "W": 7 * 86_400 * 10**6}
 """Microseconds in each unit of time."""
 
+_CACHED: Final = 1 << 17
+"""So many numbers at a time are looked at: NumPy is twice as fast with those that stay in the cache."""
+
 TIME_DTYPE: Final = re.compile(r"(datetime64|timedelta64)\[(W|D|h|m|s|ms|us|ns)\]")
 """Types of times that come back."""
 
@@ -86,9 +89,9 @@ def cells_of(writer: Writer, array: AnyArray) -> Cells:
 
 
 def has_nan(array: AnyArray) -> bool:
-    """Says whether a float array holds NaN. Reads it once and needs no memory."""
+    """Says whether a float array of one dimension holds NaN. Reads it at most once and needs no memory."""
     with np.errstate(invalid="ignore"):
-        return bool(array.size) and bool(np.isnan(array.min()))
+        return any(np.isnan(array[start : start + _CACHED].min()) for start in range(0, len(array), _CACHED))
 
 
 def _floats(name: str, array: AnyArray) -> Cells:

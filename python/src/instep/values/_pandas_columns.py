@@ -68,12 +68,13 @@ def _stored_column(writer: Writer, values: pd.Series | pd.Index) -> Stored:
 
 
 def _numpy(writer: Writer, values: pd.Series | pd.Index) -> Stored:
-    array = values.to_numpy()
+    array = np.ascontiguousarray(values.to_numpy())
     try:
-        cells = cells_of(writer, np.ascontiguousarray(array))
+        cells = cells_of(writer, array)
     except UnstorableError as error:
         raise ColumnTypeError(f"dtype {error}") from error
-    if array.dtype.kind == "f" and has_nan(array):
+    # Without NaN the cells are the array itself, unless its byte order had to change.
+    if array.dtype.kind == "f" and cells.data is not array and has_nan(array):
         cells = mask_out(cells, np.isnan(array))
         cells.params["nan_is_missing"] = "true"
     return stored(cells.logical, column_of_cells(cells), params=cells.params)
