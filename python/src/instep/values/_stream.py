@@ -19,6 +19,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from instep.values import _flatbuffer as fb
@@ -192,6 +193,18 @@ def size_of(buffer: Bytes) -> int:
     return buffer.nbytes if isinstance(buffer, memoryview) else len(buffer)
 
 
+def _head(fields: Sequence[Field]) -> bytes:
+    """Writes the message with which a stream begins."""
+    schema = fb.table((0, "h", 0), (1, "o", fb.references([_field_table(column) for column in fields])))
+    return _framed(_message(_SCHEMA, schema, 0), 0, 8)
+
+
+@lru_cache(maxsize=256)
+def _one_column_head(column: Field) -> bytes:
+    """Writes the same for a stream of one column. Most streams have one, of a few types."""
+    return _head([column])
+
+
 def write(fields: Sequence[Field], columns: Sequence[Column]) -> list[Bytes]:
     """Writes a stream with one batch, or none when there are no rows.
 
@@ -202,8 +215,7 @@ def write(fields: Sequence[Field], columns: Sequence[Column]) -> list[Bytes]:
     Returns:
         The bytes of the stream in pieces, in order.
     """
-    schema = fb.table((0, "h", 0), (1, "o", fb.references([_field_table(column) for column in fields])))
-    head = _framed(_message(_SCHEMA, schema, 0), 0, 8)
+    head = _one_column_head(fields[0]) if len(fields) == 1 else _head(fields)
     if not columns or columns[0].length == 0:
         return [head + _END]
     flat = [part for column in columns for part in _flatten(column)]
@@ -373,27 +385,41 @@ class _BatchReader:
             raise StreamError("a batch has more data than its schema says")
 
 
-def _messages(data: memoryview) -> Iterator[tuple[int, fb.Table, memoryview]]:
-    """Goes through the messages of a stream: kind, header and body."""
-    position = 0
-    while True:
-        if position + 8 > len(data) or bytes(data[position : position + 4]) != _CONTINUATION:
-            raise StreamError("a message has no frame, or the end mark is missing")
-        size = int.from_bytes(data[position + 4 : position + 8], "little")
-        if size == 0:
-            return
-        start = position + 8
-        if start + size > len(data):
-            raise StreamError("a message is cut off")
-        message = fb.Buffer(data[start : start + size]).root()
-        length = message.number(3, "q")
-        if message.number(0, "h") != 4:
-            raise StreamError("a message is not of metadata version 5")
-        header = message.table(2)
-        position = start + size + length
-        if header is None or length < 0 or position > len(data):
-            raise StreamError("a message has no header, or its data are cut off")
-        yield message.number(1, "B"), header, data[start + size : position]
+def _metadata(data: memoryview, position: int) -> memoryview:
+    """Gives the metadata of the message at a place in the stream: nothing at the end mark."""
+    if position + 8 > len(data) or bytes(data[position : position + 4]) != _CONTINUATION:
+        raise StreamError("a message has no frame, or the end mark is missing")
+    start = position + 8
+    size = int.from_bytes(data[position + 4 : start], "little")
+    if start + size > len(data):
+        raise StreamError("a message is cut off")
+    return data[start : start + size]
+
+
+def _message_parts(metadata: bytes | memoryview) -> tuple[int, fb.Table, int]:
+    """Opens the metadata of a message: its kind, its header, and the size of the body that follows."""
+    message = fb.Buffer(metadata).root()
+    length = message.number(3, "q")
+    if message.number(0, "h") != 4:
+        raise StreamError("a message is not of metadata version 5")
+    header = message.table(2)
+    if header is None or length < 0:
+        raise StreamError("a message has no header, or its data are cut off")
+    return message.number(1, "B"), header, length
+
+
+def _read_schema(metadata: bytes) -> tuple[tuple[Field, ...], int]:
+    """Reads the metadata of the first message: the schema, and the size of the body that follows."""
+    kind, header, length = _message_parts(metadata) if metadata else (0, None, 0)
+    if kind != _SCHEMA or header is None or header.number(0, "h") != 0:
+        raise StreamError("the stream does not start with a little-endian schema")
+    return tuple(_read_field(table, 1) for table in header.tables(1)), length
+
+
+_read_known_schema: Final = lru_cache(maxsize=256)(_read_schema)
+"""Does so once for each of the short schemas, of which there are few."""
+
+_SHORT: Final = 512
 
 
 def read(data: Bytes) -> Stream:
@@ -410,17 +436,22 @@ def read(data: Bytes) -> Stream:
     Raises:
         StreamError: The bytes are not a stream of profile P1.
     """
+    view = memoryview(data).cast("B")
     try:
-        messages = _messages(memoryview(data).cast("B"))
-        kind, header, _ = next(messages, (0, None, None))
-        if kind != _SCHEMA or header is None or header.number(0, "h") != 0:
-            raise StreamError("the stream does not start with a little-endian schema")
-        fields = tuple(_read_field(table, 1) for table in header.tables(1))
+        metadata = _metadata(view, 0)
+        read_schema = _read_known_schema if len(metadata) <= _SHORT else _read_schema
+        fields, length = read_schema(bytes(metadata))
+        position = 8 + len(metadata) + length
         batches = []
-        for kind, header, body in messages:
+        while metadata := _metadata(view, position):
+            kind, header, length = _message_parts(metadata)
+            start = position + 8 + len(metadata)
+            position = start + length
+            if position > len(view):
+                raise StreamError("a message has no header, or its data are cut off")
             if kind != _RECORD_BATCH:
                 raise StreamError("the stream holds something that is not a record batch")
-            reader = _BatchReader(header, body)
+            reader = _BatchReader(header, view[start:position])
             batches.append(tuple(reader.column(column.type, reader.length) for column in fields))
             reader.finish()
     except fb.FlatbufferError as error:
