@@ -25,7 +25,7 @@ docs: setup ## Writes docs/values.md from measurements; the R package's NAMESPAC
 gen: setup ## Writes what is generated from proto/ and from the C++ sources.
 	@scripts/generate.sh
 
-bench: setup ## Measures against Metaflow; writes benchmarks/README.md.
+bench: setup ## Measures against Metaflow and other peers; writes benchmarks/README.md.
 	@.venv/bin/python -m benchmarks
 
 check: ## Everything that must be green before a change goes in.

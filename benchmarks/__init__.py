@@ -1,1 +1,1 @@
-"""Measurements of Instep against Metaflow, side by side on one machine. `python -m benchmarks` runs them."""
+"""Measurements of Instep against Metaflow and other peers, side by side on one machine. `python -m benchmarks` runs them."""

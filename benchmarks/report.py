@@ -1,76 +1,129 @@
-"""Writes the table of a measurement."""
+"""Writes the tables of a measurement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 TASKS = 100
-_GOALS = {"hello": "at most 0.6 x", "foreach": "at least 10 x", "R hello": "under 2 s"}
 
 
-def report(times: Mapping[str, Sequence[float]], *, repeats: int, machine: str) -> str:
-    """Returns the report as Markdown.
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a measured number has to reach."""
+
+    limit: float
+    """The limit."""
+    unit: str = "x"
+    """Its unit; `x` is for ratios."""
+    is_minimum: bool = False
+    """Whether the number has to be at least the limit, not at most."""
+
+    def __str__(self) -> str:
+        return f"at {'least' if self.is_minimum else 'most'} {self.limit:g} {self.unit}"
+
+    def is_reached(self, number: float) -> bool:
+        """Says whether a number reaches the limit."""
+        return number >= self.limit if self.is_minimum else number <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table."""
+
+    what: str
+    """What was measured."""
+    peer: str
+    """What it is measured against, and how that did."""
+    ours: str
+    """How Instep did."""
+    ratio: float | None
+    """The one in proportion to the other. `None`: there is nothing to divide by."""
+    goal: Goal | None = None
+    """What is to be reached."""
+    measured: float | None = None
+    """The number that has to reach it. `None`: the ratio."""
+
+    def cells(self) -> tuple[str, ...]:
+        """Gives the cells of the line."""
+        number = self.ratio if self.measured is None else self.measured
+        reached = (
+            "" if self.goal is None or number is None else "yes" if self.goal.is_reached(number) else "**no**"
+        )
+        ratio = (
+            "" if self.ratio is None else f"{self.ratio:.2f} x" if self.ratio < 10 else f"{self.ratio:.0f} x"
+        )
+        return self.what, self.peer, self.ours, ratio, str(self.goal or ""), reached
+
+
+def flow_rows(times: Mapping[str, Sequence[float]]) -> list[Row]:
+    """Compares the flows.
 
     Args:
         times: Seconds of each command, by the name of its case.
-        repeats: How often each case counted.
-        machine: Description of the machine.
     """
     middle = {name: median(seconds) for name, seconds in times.items()}
+    text = {name: _seconds(seconds) for name, seconds in times.items()}
     rate = {name: TASKS / seconds for name, seconds in middle.items()}
-    hello_ratio = middle["hello, Instep Python"] / middle["hello, Metaflow"]
-    rate_ratio = rate["foreach, Instep Python"] / rate["foreach, Metaflow"]
-    rows = [
-        ("hello", "Metaflow", _seconds(times["hello, Metaflow"]), "", ""),
-        (
-            "hello",
-            "Instep, Python",
-            _seconds(times["hello, Instep Python"]),
-            f"{hello_ratio:.2f} x Metaflow",
-            _GOALS["hello"],
+    rates = {name: f"{number:.1f} tasks/s" for name, number in rate.items()}
+    python, r, peer = "Instep Python", "Instep R", "Metaflow"
+    return [
+        Row(
+            "hello, Python",
+            f"{peer}: {text[f'hello, {peer}']}",
+            text[f"hello, {python}"],
+            middle[f"hello, {python}"] / middle[f"hello, {peer}"],
+            Goal(0.6),
         ),
-        (
-            "hello",
-            "Instep, R",
-            _seconds(times["hello, Instep R"]),
-            _to_python(middle, "hello"),
-            _GOALS["R hello"],
+        Row(
+            "hello, R",
+            f"{python}: {text[f'hello, {python}']}",
+            text[f"hello, {r}"],
+            middle[f"hello, {r}"] / middle[f"hello, {python}"],
+            Goal(2, "s"),
+            middle[f"hello, {r}"],
         ),
-        ("foreach", "Metaflow", f"{rate['foreach, Metaflow']:.1f} tasks/s", "", ""),
-        (
-            "foreach",
-            "Instep, Python",
-            f"{rate['foreach, Instep Python']:.1f} tasks/s",
-            f"{rate_ratio:.1f} x Metaflow",
-            _GOALS["foreach"],
+        Row(
+            "foreach, Python",
+            f"{peer}: {rates[f'foreach, {peer}']}",
+            rates[f"foreach, {python}"],
+            rate[f"foreach, {python}"] / rate[f"foreach, {peer}"],
+            Goal(10, is_minimum=True),
         ),
-        ("foreach", "Instep, R", f"{rate['foreach, Instep R']:.1f} tasks/s", _rate_to_python(rate), ""),
+        Row(
+            "foreach, R",
+            f"{python}: {rates[f'foreach, {python}']}",
+            rates[f"foreach, {r}"],
+            rate[f"foreach, {r}"] / rate[f"foreach, {python}"],
+        ),
     ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"""# Benchmarks
 
-Made by `make bench`; do not edit by hand. It runs each flow of `benchmarks/flows` as a whole command, from a fresh
-store, all in turn, {repeats} times after one round that does not count, and reports medians (lowest to highest).
 
-- **hello**: three empty steps; time of the whole command.
-- **foreach**: {TASKS} empty tasks, each a process of its own; tasks per second of the whole command, start and end included.
+def handoff_rows(times: Mapping[str, Sequence[float]]) -> list[Row]:
+    """Compares the hand-off of a frame from step to step. The ratio is how many times faster Instep is."""
+    peer = times["hand-off, Metaflow"]
 
-| flow | with | median | ratio | to reach |
-|---|---|---|---|---|
-{table}
+    def row(what: str, name: str, goal: Goal | None = None) -> Row:
+        ratio = median(peer) / median(times[name])
+        return Row(what, f"Metaflow: {_seconds(peer)}", _seconds(times[name]), ratio, goal)
 
-Machine: {machine}. All with their default number of workers.
-"""
+    return [
+        row("Python to Python", "hand-off, Instep", Goal(40, is_minimum=True)),
+        row("Python to R", "hand-off to R"),
+        row("R to Python", "hand-off from R"),
+    ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Returns a table as Markdown."""
+    lines = [
+        ("", "peer", "Instep", "ratio", "to reach", "reached"),
+        ("---",) * 6,
+        *(row.cells() for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _seconds(seconds: Sequence[float]) -> str:
     return f"{median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
-
-
-def _to_python(middle: Mapping[str, float], flow: str) -> str:
-    return f"{middle[f'{flow}, Instep R'] / middle[f'{flow}, Instep Python']:.2f} x Python"
-
-
-def _rate_to_python(rate: Mapping[str, float]) -> str:
-    return f"{rate['foreach, Instep R'] / rate['foreach, Instep Python']:.2f} x Python"
