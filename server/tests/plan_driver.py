@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from instep_server.core.environment import Artifact
 from instep_server.core.graph_types import Graph, TransitionKind
-from instep_server.core.scheduler import Action, Outcome, Plan, PlannedTask, RunChanged, TaskChanged, TaskMade
+from instep_server.core.planned import (
+    Action,
+    Outcome,
+    PlannedTask,
+    RunChanged,
+    TaskChanged,
+    TaskMade,
+    TaskRetried,
+)
+from instep_server.core.scheduler import Plan
 from instep_server.core.states import TaskState
 
 
@@ -20,10 +29,12 @@ class Driver:
     def __init__(
         self, graph: Graph, count: Callable[[PlannedTask], int] = lambda _: 2, *, max_num_splits: int = 1000
     ) -> None:
-        self.plan = Plan(graph, {"p": artifact("p", "parameter")}, max_num_splits=max_num_splits)
+        inputs = {"p": artifact("p", "parameter")}
+        self.plan = Plan(graph, inputs, max_num_splits=max_num_splits, chance=lambda: 1.0)
         self.count = count
         self.ready: dict[int, PlannedTask] = {}
         self.active: dict[int, PlannedTask] = {}
+        self.waiting: dict[int, PlannedTask] = {}
         self.done: list[PlannedTask] = []
         self.actions: list[Action] = []
 
@@ -33,9 +44,11 @@ class Driver:
             match action:
                 case TaskMade(task):
                     self.ready[task.id] = task
+                case TaskRetried(task):
+                    self.waiting[task.id] = self.active.pop(task.id)
                 case TaskChanged(task, state):
-                    self.ready.pop(task.id, None)
-                    self.active.pop(task.id, None)
+                    for place in (self.ready, self.active, self.waiting):
+                        place.pop(task.id, None)
                     if state is TaskState.READY:
                         self.ready[task.id] = task
                     elif state is TaskState.ACTIVE:
@@ -53,10 +66,24 @@ class Driver:
     def succeed(self, task_id: int) -> Sequence[Action]:
         return self.take(self.plan.succeed(task_id, self.outcome(self.plan.tasks[task_id])))
 
+    def choose(self, task: PlannedTask) -> int:
+        """Goes some rounds where a case leads back, then takes a case: which one depends on the item alone."""
+        rounds, before = 0, task
+        while before.inherits and self.plan.tasks[before.inherits].step is task.step:
+            rounds, before = rounds + 1, self.plan.tasks[before.inherits]
+        number = sum(task.foreach_path) + len(task.step.name)
+        cases = task.step.transition.cases
+        others = [position for position, case in enumerate(cases) if case.target != task.step.name]
+        if len(others) < len(cases) and rounds < number % 3:
+            return next(position for position, case in enumerate(cases) if case.target == task.step.name)
+        return others[number % len(others)]
+
     def outcome(self, task: PlannedTask) -> Outcome:
         trace = f"{trace_before(task)}{task.step.name}"
         outputs = [artifact("trace", trace)]
         transition = task.step.transition
+        if transition.kind is TransitionKind.SWITCH:
+            return Outcome(outputs=outputs, switch_case=self.choose(task))
         if transition.kind is not TransitionKind.FOREACH:
             return Outcome(outputs=outputs)
         outputs.append(artifact(transition.foreach, f"items of {trace}"))

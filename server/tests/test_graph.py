@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from graph_builder import MAIN, check, parameter, problem, source, step, steps, transition, valid
-from instep_server.core.graph import assemble, unsupported
+from instep_server.core.graph import assemble
 from instep_server.core.graph_types import (
     Isolation,
     Location,
@@ -499,12 +499,6 @@ def test_graph_keeps_parameters_and_documentation() -> None:
     graph = assemble(main, ()).graph
     assert graph is not None
     assert (graph.doc, [one.name for one in graph.parameters]) == ("Prices.", ["folds"])
-
-
-def test_unsupported_names_steps_with_a_switch() -> None:
-    found = unsupported(valid(VALID["a switch"]))
-    assert [(one.code, one.step) for one in found] == [("switch-unsupported", "start")]
-    assert unsupported(valid(VALID["a split"])) == ()
 
 
 def test_assemble_long_flow_does_not_recurse() -> None:

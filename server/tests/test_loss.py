@@ -14,10 +14,7 @@ from instep_server.core.failure import FailureKind
     [
         (signal.SIGSEGV, "Task fit/7 crashed: its process ended by a segmentation fault (SIGSEGV)."),
         (signal.SIGABRT, "Task fit/7 crashed: its process ended by a call of abort (SIGABRT)."),
-        (
-            signal.SIGKILL,
-            "Task fit/7 was killed (SIGKILL). Often this means that the machine ran out of memory.",
-        ),
+        (signal.SIGKILL, "Task fit/7 was killed (SIGKILL)."),
         (signal.SIGTERM, "Task fit/7 was killed (SIGTERM)."),
         (50, "Task fit/7 was killed (signal 50)."),
     ],

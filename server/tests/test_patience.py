@@ -16,9 +16,15 @@ def test_stopping_climbs_the_ladder() -> None:
     ]
 
 
-def test_silent_waits_until_the_lease_ends() -> None:
-    assert patience.judge_silent(-1) is Verdict.WAIT
-    assert patience.judge_silent(1) is Verdict.EXPIRE
+def test_running_waits_until_the_lease_ends() -> None:
+    assert patience.judge_running(-1, 10**9, 0) is Verdict.WAIT
+    assert patience.judge_running(1, 0, 0) is Verdict.EXPIRE
+
+
+def test_running_is_stopped_some_time_after_its_limit() -> None:
+    assert patience.judge_running(-1, 1000 + limits.TIMEOUT_GRACE_MS, 1000) is Verdict.WAIT
+    assert patience.judge_running(-1, 1001 + limits.TIMEOUT_GRACE_MS, 1000) is Verdict.STOP
+    assert patience.judge_running(1, 1001 + limits.TIMEOUT_GRACE_MS, 1000) is Verdict.EXPIRE
 
 
 def test_starting_gives_fresh_processes_more_time_and_an_ending_run_less() -> None:

@@ -6,17 +6,8 @@ import pytest
 from graph_builder import valid
 from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure, FailureKind
-from instep_server.core.scheduler import (
-    MAX_RELEASES,
-    Outcome,
-    OutcomeError,
-    Plan,
-    RunChanged,
-    StopTask,
-    TaskChanged,
-    TaskMade,
-    TasksMade,
-)
+from instep_server.core.planned import Outcome, RunChanged, StopTask, TaskChanged, TaskMade, TasksMade
+from instep_server.core.scheduler import MAX_RELEASES, OutcomeError, Plan
 from instep_server.core.states import IllegalTransitionError, RunState, TaskState
 from plan_driver import Driver, artifact
 
@@ -252,7 +243,7 @@ def test_cancel_stops_what_runs_and_drops_what_waits() -> None:
 
 
 def test_cancel_before_the_start() -> None:
-    plan = Plan(valid(LINE), {}, max_num_splits=1)
+    plan = Plan(valid(LINE), {}, max_num_splits=1, chance=float)
     assert plan.cancel("Never mind.") == [RunChanged(RunState.CANCELLING)]
     assert plan.is_settled
     assert plan.finish() == [RunChanged(RunState.CANCELLED)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from instep_server.core.failure import Failure, FailureKind
 from instep_server.core.graph_types import Graph
-from instep_server.core.scheduler import PlannedTask, TaskMade
+from instep_server.core.planned import PlannedTask, TaskMade
 from instep_server.core.states import RUN_ENDS, TASK_ENDS, RunState, TaskState
 from plan_driver import Driver
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 from instep_proto.v1 import graph_pb2, host_pb2, source_pb2
 
 from instep_server.core.graph_types import (
+    ConfigSpec,
     ConstantSpec,
+    Decorator,
     EntryPoint,
     Fragment,
     Graph,
     Include,
+    IncludeFileSpec,
     Isolation,
     Location,
     LossPolicy,
@@ -99,6 +102,8 @@ def fragment_from_proto(message: graph_pb2.FlowFragment) -> Fragment:
             )
             for constant in message.constants
         ),
+        configs=tuple(config_from_proto(config) for config in message.configs),
+        decorators=tuple(decorator_from_proto(decorator) for decorator in message.decorators),
         isolation=_ISOLATIONS.get(message.isolation),
         on_loss=loss_policy_from_proto(message.on_loss),
         problems=tuple(problem_from_proto(problem) for problem in message.problems),
@@ -122,6 +127,29 @@ def step_from_proto(message: graph_pb2.StepSpec) -> StepSpec:
         on_loss=loss_policy_from_proto(message.on_loss),
         is_start=message.is_start,
         is_end=message.is_end,
+        decorators=tuple(decorator_from_proto(decorator) for decorator in message.decorators),
+        code=message.code,
+    )
+
+
+def decorator_from_proto(message: graph_pb2.Decorator) -> Decorator:
+    """Reads a decorator."""
+    return Decorator(
+        name=message.name,
+        arguments=message.arguments,
+        location=location_from_proto(message.location) if message.HasField("location") else None,
+    )
+
+
+def config_from_proto(message: graph_pb2.ConfigSpec) -> ConfigSpec:
+    """Reads a config."""
+    return ConfigSpec(
+        name=message.name,
+        variable=message.variable,
+        manifest=message.manifest,
+        text=message.text if message.HasField("text") else None,
+        help=message.help,
+        location=location_from_proto(message.location),
     )
 
 
@@ -139,6 +167,7 @@ def transition_from_proto(message: graph_pb2.Transition) -> Transition:
 
 def parameter_from_proto(message: graph_pb2.ParameterSpec) -> ParameterSpec:
     """Reads a parameter."""
+    file = message.include_file
     return ParameterSpec(
         name=message.name,
         variable=message.variable,
@@ -148,6 +177,12 @@ def parameter_from_proto(message: graph_pb2.ParameterSpec) -> ParameterSpec:
         help=message.help,
         separator=message.separator,
         hide_default=message.hide_default,
+        has_function_default=message.has_function_default,
+        include_file=IncludeFileSpec(
+            is_text=file.is_text, encoding=file.encoding, default_file=file.default_file
+        )
+        if message.HasField("include_file")
+        else None,
         location=location_from_proto(message.location),
     )
 
@@ -191,6 +226,8 @@ def graph_to_proto(graph: Graph) -> graph_pb2.Graph:
             graph_pb2.LoadedFile(language=file.language, file=file.file, digest=file.digest)
             for file in graph.files
         ),
+        configs=(config_to_proto(config) for config in graph.configs),
+        decorators=(decorator_to_proto(decorator) for decorator in graph.decorators),
     )
 
 
@@ -218,6 +255,29 @@ def step_to_proto(
         on_loss=loss_policy_to_proto(on_loss),
         is_start=step.is_start,
         is_end=step.is_end,
+        decorators=(decorator_to_proto(decorator) for decorator in step.decorators),
+        code=step.code,
+    )
+
+
+def decorator_to_proto(decorator: Decorator) -> graph_pb2.Decorator:
+    """Writes a decorator."""
+    return graph_pb2.Decorator(
+        name=decorator.name,
+        arguments=decorator.arguments,
+        location=location_to_proto(decorator.location) if decorator.location else None,
+    )
+
+
+def config_to_proto(config: ConfigSpec) -> graph_pb2.ConfigSpec:
+    """Writes a config."""
+    return graph_pb2.ConfigSpec(
+        name=config.name,
+        variable=config.variable,
+        manifest=config.manifest,
+        text=config.text,
+        help=config.help,
+        location=location_to_proto(config.location),
     )
 
 
@@ -252,6 +312,7 @@ def transition_to_proto(transition: Transition) -> graph_pb2.Transition:
 
 def parameter_to_proto(parameter: ParameterSpec) -> graph_pb2.ParameterSpec:
     """Writes a parameter."""
+    file = parameter.include_file
     return graph_pb2.ParameterSpec(
         name=parameter.name,
         variable=parameter.variable,
@@ -261,6 +322,12 @@ def parameter_to_proto(parameter: ParameterSpec) -> graph_pb2.ParameterSpec:
         help=parameter.help,
         separator=parameter.separator,
         hide_default=parameter.hide_default,
+        has_function_default=parameter.has_function_default,
+        include_file=graph_pb2.IncludeFileSpec(
+            is_text=file.is_text, encoding=file.encoding, default_file=file.default_file
+        )
+        if file
+        else None,
         location=location_to_proto(parameter.location),
     )
 

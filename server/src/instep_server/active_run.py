@@ -20,7 +20,9 @@ from instep_server.core import loss, patience
 from instep_server.core.dispatch import Dispatch, PoolKey, pool_of
 from instep_server.core.failure import Failure, FailureKind
 from instep_server.core.patience import Verdict
-from instep_server.core.scheduler import Action, Plan, PlannedTask, StopTask, TaskChanged, TaskMade
+from instep_server.core.planned import Action, PlannedTask, StopTask, TaskChanged, TaskMade, TaskRetried
+from instep_server.core.policy import BYTES_PER_MB, Resources
+from instep_server.core.scheduler import Plan
 from instep_server.core.states import AttemptEvent, AttemptState, TaskState, WorkerEvent, WorkerState
 from instep_server.db.change import Change
 from instep_server.db.database import Database
@@ -28,6 +30,7 @@ from instep_server.errors import HostError, RequestError, StoreError
 from instep_server.launcher import Launcher
 from instep_server.limits import LEASE_TTL_MS, MAX_START_FAILURES
 from instep_server.logs import LogFiles, LogStream, Spool, StreamLog
+from instep_server.machine import MemoryWatch
 from instep_server.manifests import Manifests
 from instep_server.recorder import Recorder
 from instep_server.reports import Judge, Report, report_hash
@@ -64,6 +67,10 @@ class Tools:
     """The clock for durations, in seconds."""
     new_id: Callable[[], str]
     """Makes ids that nobody guesses."""
+    machine: Resources
+    """What this machine has."""
+    memory: MemoryWatch
+    """Watches the memory of workers."""
     workers: dict[str, Worker] = field(default_factory=dict)
     """All workers of the server whose processes live or are to, by id."""
     attempts: dict[str, Attempt] = field(default_factory=dict)
@@ -91,7 +98,7 @@ class ActiveRun:
         self.facts = facts
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._plan = plan
-        self._dispatch = Dispatch(max_workers)
+        self._dispatch = Dispatch(max_workers, tools.machine)
         self._tools = tools
         self._recorder = Recorder(key, tools.now_ms)
         self._judge = Judge(plan, self._recorder, tools.manifests, tools.store)
@@ -100,6 +107,7 @@ class ActiveRun:
         self._queued: dict[int, int] = {}
         self._start_failures: dict[PoolKey, int] = {}
         self._launches: set[asyncio.Task[None]] = set()
+        self._timers: dict[int, asyncio.TimerHandle] = {}
         self._is_started = False
 
     # What clients ask for.
@@ -164,8 +172,10 @@ class ActiveRun:
 
     def acknowledge(self, attempt: Attempt) -> None:
         """Keeps a lease; the first time, records that its attempt has started."""
-        attempt.expires = self._tools.monotonic() + LEASE_TTL_MS / 1000
+        now = self._tools.monotonic()
+        attempt.expires = now + LEASE_TTL_MS / 1000
         if attempt.state is AttemptState.LEASED:
+            attempt.begun = now
             change = Change()
             attempt.advance(AttemptEvent.ACKNOWLEDGE)
             self._recorder.attempt_started(change, attempt)
@@ -250,7 +260,7 @@ class ActiveRun:
         attempt = worker.open_attempt
         if attempt is not None:
             self._take_output(change, attempt, {})
-            self._lose(change, attempt, _why_lost(attempt, end), end.max_rss_bytes)
+            self._lose(change, attempt, self._why_lost(attempt, end), end.max_rss_bytes)
         if worker.attempt is not None:
             self._take_output(change, worker.attempt, {})
             self._recorder.logs_closed(change, worker.attempt)
@@ -263,6 +273,7 @@ class ActiveRun:
 
     def tick(self) -> None:
         """Looks for what takes too long. Called about twice a second."""
+        self._end_too_large()
         now = self._tools.monotonic()
         for worker in list(self._workers.values()):
             match self._look_at(worker, now):
@@ -271,6 +282,10 @@ class ActiveRun:
                     self._tools.launcher.signal(worker, signal.SIGTERM)
                 case Verdict.KILL:
                     self._kill(worker)
+                case Verdict.STOP if worker.attempt is not None:
+                    task = worker.attempt.task
+                    failure = loss.overran(task.step.name, task.id, worker.attempt.timeout_ms)
+                    self._stop(worker.attempt, failure.message, failure)
                 case Verdict.EXPIRE if worker.attempt is not None:
                     self._expire(worker.attempt)
                 case Verdict.MISSING:
@@ -298,14 +313,15 @@ class ActiveRun:
         tools = self._tools
         self._carry_out(change, self._plan.lease(task_id))
         task = self._plan.tasks[task_id]
-        number = task.attempts - 1
+        number, now = task.attempts - 1, tools.monotonic()
         attempt = Attempt(
             lease_id=tools.new_id(),
             task=task,
             number=number,
             worker=worker,
             logs={stream: self._log(task_id, number, stream) for stream in LogStream},
-            expires=tools.monotonic() + LEASE_TTL_MS / 1000,
+            expires=now + LEASE_TTL_MS / 1000,
+            begun=now,
         )
         worker.attempt = tools.attempts[attempt.lease_id] = attempt
         worker.advance(WorkerEvent.LEASE)
@@ -325,7 +341,7 @@ class ActiveRun:
         """Frees what an attempt that has ended held."""
         attempt.worker.advance(WorkerEvent.COMPLETE)
         attempt.worker.idle_since = self._tools.monotonic()
-        self._dispatch.done()
+        self._dispatch.done(attempt.worker.pool)
         self._tools.store.release(attempt.lease_id)
 
     def _lose(self, change: Change, attempt: Attempt, failure: Failure, max_rss_bytes: int = 0) -> None:
@@ -378,19 +394,37 @@ class ActiveRun:
             match action:
                 case TaskMade(task) | TaskChanged(task, TaskState.READY):
                     self._queued[task.id] = now
-                    self._dispatch.put(pool_of(task.step), task.id)
+                    self._dispatch.put(pool_of(task.step, task.needs), task.id)
+                case TaskRetried(task, _, wait_ms):
+                    loop = asyncio.get_running_loop()
+                    self._timers[task.id] = loop.call_later(wait_ms / 1000, self._retry, task.id)
                 case StopTask(task, reason):
-                    self._stop(task, reason)
+                    self._stop_task(task, reason)
         if self._plan.is_ending:
             self._dispatch.clear()
+            for timer in self._timers.values():
+                timer.cancel()
+            self._timers.clear()
 
-    def _stop(self, task: PlannedTask, reason: str) -> None:
-        """Tells the attempt of a task to stop, by an interrupt now and by its next heartbeat."""
+    def _retry(self, task_id: int) -> None:
+        """Ends the wait of a task."""
+        change = Change()
+        del self._timers[task_id]
+        self._carry_out(change, self._plan.retry(task_id))
+        self._finish_change(change)
+
+    def _stop_task(self, task: PlannedTask, reason: str) -> None:
+        """Tells the attempt of a task to stop."""
         for worker in self._workers.values():
             attempt = worker.open_attempt
             if attempt is not None and attempt.task is task:
-                attempt.stop = Stop(reason, self._tools.monotonic())
-                self._tools.launcher.signal(worker, signal.SIGINT)
+                self._stop(attempt, reason)
+
+    def _stop(self, attempt: Attempt, reason: str, failure: Failure | None = None) -> None:
+        """Tells an attempt to stop, by an interrupt now and by its next heartbeat. Once is enough."""
+        if attempt.stop is None:
+            attempt.stop = Stop(reason, self._tools.monotonic(), failure)
+            self._tools.launcher.signal(attempt.worker, signal.SIGINT)
 
     def _settle(self) -> None:
         """Ends the run when nothing is left of it."""
@@ -455,11 +489,27 @@ class ActiveRun:
         if attempt is not None and attempt.stop is not None:
             return patience.judge_stopping(since(attempt.stop.at))
         if attempt is not None:
-            return patience.judge_silent(since(attempt.expires))
+            return patience.judge_running(since(attempt.expires), since(attempt.begun), attempt.timeout_ms)
         if worker.registered is None:
             ending = self._plan.is_ending
             return patience.judge_starting(since(worker.asked), forked=worker.forked, ending=ending)
         return patience.judge_idle(since(worker.idle_since))
+
+    def _end_too_large(self) -> None:
+        """Ends attempts that take more memory than their steps declare."""
+        limited = {
+            worker.pid: attempt
+            for worker in self._workers.values()
+            if worker.pool.needs.memory_mb and worker.pid and worker.killed is None
+            if (attempt := worker.open_attempt) is not None
+        }
+        limits = {pid: one.worker.pool.needs.memory_mb * BYTES_PER_MB for pid, one in limited.items()}
+        for pid, used in self._tools.memory.over(limits).items():
+            attempt = limited[pid]
+            task, declared = attempt.task, attempt.worker.pool.needs.memory_mb
+            failure = loss.too_large(task.step.name, task.id, used // BYTES_PER_MB, declared)
+            attempt.stop = Stop(failure.message, self._tools.monotonic(), failure)
+            self._kill(attempt.worker)
 
     def _kill(self, worker: Worker) -> None:
         worker.killed = self._tools.monotonic()
@@ -482,6 +532,19 @@ class ActiveRun:
         self._tools.workers.pop(worker.id, None)
         self._tools.tokens.revoke(TokenKind.SESSION, worker.id)
 
+    def _why_lost(self, attempt: Attempt, end: Exit) -> Failure:
+        step, task_id = attempt.task.step, attempt.task.id
+        if attempt.stop is not None:
+            return attempt.stop.failure or loss.stopped(step.name, task_id, attempt.stop.reason, end.signal)
+        return loss.lost(
+            step.name,
+            task_id,
+            step.spec.entry_point.language,
+            exit_code=end.code,
+            signal=end.signal,
+            out_of_memory=end.signal == signal.SIGKILL and self._tools.memory.has_killed(),
+        )
+
     # The record.
 
     def _finish_change(self, change: Change) -> None:
@@ -500,20 +563,13 @@ class ActiveRun:
         err = saved.exception()
         if err is not None and not self.ended.done():
             self.ended.set_exception(err if isinstance(err, StoreError) else StoreError(str(err)))
+            self._carry_out(Change(), self._plan.cancel("Its record can't be written."))
             for worker in self._workers.values():
                 self._tools.launcher.signal(worker, signal.SIGKILL)
 
     def _set_ended(self, saved: asyncio.Future[None]) -> None:
         if not self.ended.done() and saved.exception() is None:
             self.ended.set_result(None)
-
-
-def _why_lost(attempt: Attempt, end: Exit) -> Failure:
-    step, task_id = attempt.task.step, attempt.task.id
-    if attempt.stop is not None:
-        return loss.stopped(step.name, task_id, attempt.stop.reason, end.signal)
-    language = step.spec.entry_point.language
-    return loss.lost(step.name, task_id, language, exit_code=end.code, signal=end.signal)
 
 
 def _how_it_ended(worker: Worker, end: Exit) -> str:

@@ -10,7 +10,8 @@ from instep_proto.v1 import digest_pb2, failure_pb2, graph_pb2, run_pb2, task_pb
 
 from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure, FailureKind
-from instep_server.core.scheduler import Frame
+from instep_server.core.planned import Frame
+from instep_server.core.states import AttemptState
 from instep_server.db.database import Row
 
 
@@ -41,6 +42,7 @@ def failure_from_proto(message: failure_pb2.Failure) -> Failure:
     return Failure(
         kind=FailureKind(message.kind) if message.kind in _KINDS else FailureKind.UNSPECIFIED,
         message=message.message,
+        classes=tuple(message.classes),
         encoded=message.SerializeToString(),
     )
 
@@ -127,6 +129,7 @@ def run_to_proto(row: Row, tags: Iterable[Row], inputs: Iterable[Row], cursor: i
         file=row["file"],
         working_directory=row["working_directory"],
         namespace=row["namespace"],
+        caught=bool(row["caught"]),
     )
 
 
@@ -204,6 +207,7 @@ def attempt_to_proto(row: Row) -> run_pb2.Attempt:
         host=row["host"],
         timings=_timings(row["timings"]),
         max_rss_bytes=row["max_rss_bytes"],
+        caught=row["state"] == AttemptState.SUCCEEDED and row["failure"] is not None,
     )
 
 

@@ -19,6 +19,8 @@ CANCEL_GRACE_MS = 10_000
 """How long user code has to stop after an interrupt, before SIGTERM."""
 KILL_GRACE_MS = 5_000
 """How long a process has after SIGTERM, before SIGKILL."""
+TIMEOUT_GRACE_MS = 5_000
+"""How long an attempt may go on after its limit, before it is ended from outside."""
 LINGER_MS = 10_000
 """How long a worker's process may stay after its last report."""
 REGISTER_WITHIN_MS = 20_000

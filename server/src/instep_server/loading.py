@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instep_server._convert import source_from_proto
-from instep_server.core.graph import assemble, missing_files, unsupported
-from instep_server.core.graph_types import Assembled, Graph, Location, Problem, Source
+from instep_server.core.graph import assemble, missing_files
+from instep_server.core.graph_types import Graph, Location, Problem, Source
 from instep_server.errors import HostError
 from instep_server.host import Host
 from instep_server.launcher import Launcher
@@ -68,8 +68,6 @@ class Loader:
         while missing := missing_files(main, others):
             others += await asyncio.gather(*(self._source(one.language, one.file) for one in missing))
         found = assemble(main, others)
-        if found.graph is not None and (refused := unsupported(found.graph)):
-            found = Assembled(graph=None, problems=refused)
         load = Load(id=self._new_id(), file=file, graph=found.graph, problems=found.problems)
         self._loads[load.id] = load
         return load

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import secrets
 import time
+from dataclasses import replace
 
 from instep_proto.v1 import control_service_pb2
 
@@ -22,10 +24,11 @@ from instep_server.launcher import Launcher, WorkerListener
 from instep_server.limits import MAX_LOG_BYTES, MAX_NUM_SPLITS
 from instep_server.loading import Load, Loader
 from instep_server.logs import LogFiles
+from instep_server.machine import MemoryWatch, find_machine
 from instep_server.manifests import Manifests
 from instep_server.recovery import recover
 from instep_server.store import ObjectStore
-from instep_server.submission import Submission
+from instep_server.submission import Submission, chosen_graph
 from instep_server.task_message import RunFacts
 from instep_server.tokens import Tokens
 from instep_server.workers import Exit
@@ -94,6 +97,8 @@ class Orchestrator:
             now_ms=now_ms,
             monotonic=time.monotonic,
             new_id=new_id,
+            machine=find_machine(),
+            memory=MemoryWatch(),
         )
         self._attached: Host | None = None
         self._loader = Loader(self.launcher, new_id, None)
@@ -133,7 +138,8 @@ class Orchestrator:
             Row id of the run.
 
         Raises:
-            RequestError: LOAD_UNKNOWN, GRAPH_INVALID, PARAMETER_INVALID, REQUEST_CONFLICT or MALFORMED.
+            RequestError: LOAD_UNKNOWN, GRAPH_INVALID, DECORATOR_INVALID, PARAMETER_INVALID, REQUEST_CONFLICT or
+                MALFORMED.
             StoreError: It cannot be recorded.
         """
         load = self._loader.get(request.load_id)
@@ -144,13 +150,19 @@ class Orchestrator:
                 Reason.GRAPH_INVALID,
                 f"The flow can't run: {load.problems[0].message} Load it again to see why.",
             )
-        submission = Submission(request, load, self.server_id, now_ms)
+        graph = chosen_graph(load.graph, request, self.tools.machine)
+        submission = Submission(request, replace(load, graph=graph), self.server_id, now_ms)
         inputs = submission.prepare(self.manifests)
         recorded = await self.db.write(submission.record, durable=True)
         if recorded.is_new:
-            plan = Plan(load.graph, inputs, max_num_splits=request.max_num_splits or MAX_NUM_SPLITS)
+            plan = Plan(
+                graph,
+                inputs,
+                max_num_splits=request.max_num_splits or MAX_NUM_SPLITS,
+                chance=lambda: random.uniform(-1, 1),
+            )
             facts = RunFacts(
-                flow=load.graph.flow,
+                flow=graph.flow,
                 number=recorded.number,
                 user=request.user,
                 user_tags=submission.user_tags,
@@ -264,6 +276,7 @@ class Orchestrator:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
+            self.tools.memory.tick()
             for run in list(self._runs.values()):
                 run.tick()
             if self._runs:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 
 from instep_server import convert_run
 from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure
-from instep_server.core.scheduler import (
+from instep_server.core.planned import (
     Action,
     PlannedTask,
     RunChanged,
     TaskChanged,
     TaskMade,
+    TaskRetried,
     TasksMade,
 )
 from instep_server.core.states import RUN_ENDS, TASK_ENDS, AttemptState, RunState
@@ -125,7 +127,10 @@ class Recorder:
                 case TaskMade(task):
                     self._task_made(change, task, at)
                 case TaskChanged(task, _, failure):
-                    self._task_changed(change, task, failure, at)
+                    self._task_changed(change, task, at, failure=failure)
+                case TaskRetried(task, failure, wait_ms):
+                    text = _retry_text(task, wait_ms)
+                    self._task_changed(change, task, at, failure=failure, text=text)
                 case TasksMade(step, count, splitter):
                     change.events.append(
                         event_row(
@@ -184,16 +189,18 @@ class Recorder:
         timings: str = "",
         max_rss_bytes: int = 0,
         artifacts: Sequence[Artifact] = (),
+        reads: Iterable[str] | None = None,
     ) -> None:
         """Adds that an attempt has ended.
 
         Args:
             change: Takes the rows.
             attempt: The attempt, in its last state.
-            failure: Why it failed.
+            failure: Why it failed, or what `catch` handled when it succeeded.
             timings: How long its phases took, as the database holds it.
             max_rss_bytes: Largest resident memory of its worker.
             artifacts: What it stored.
+            reads: Names of inputs that it looked at. None: not known.
         """
         encoded = convert_run.failure_bytes(failure)
         change.updates.append(
@@ -206,6 +213,7 @@ class Recorder:
                     "failure": encoded,
                     "timings": timings,
                     "max_rss_bytes": max_rss_bytes,
+                    "reads": None if reads is None else json.dumps(list(reads), ensure_ascii=False),
                 },
             )
         )
@@ -289,7 +297,9 @@ class Recorder:
         )
         change.events.append(self._task_event(task, at))
 
-    def _task_changed(self, change: Change, task: PlannedTask, failure: Failure | None, at: int) -> None:
+    def _task_changed(
+        self, change: Change, task: PlannedTask, at: int, *, failure: Failure | None, text: str = ""
+    ) -> None:
         change.updates.append(
             (
                 _sqlite.UPDATE_TASK,
@@ -302,9 +312,11 @@ class Recorder:
                 },
             )
         )
-        change.events.append(self._task_event(task, at, failure))
+        change.events.append(self._task_event(task, at, failure, text))
 
-    def _task_event(self, task: PlannedTask, at: int, failure: Failure | None = None) -> Params:
+    def _task_event(
+        self, task: PlannedTask, at: int, failure: Failure | None = None, text: str = ""
+    ) -> Params:
         return event_row(
             self._run,
             at,
@@ -315,6 +327,7 @@ class Recorder:
             language=task.step.spec.entry_point.language,
             foreach_path=path_text(task.foreach_path),
             failure=convert_run.failure_bytes(failure),
+            text=text,
         )
 
     def _run_changed(self, change: Change, action: RunChanged, at: int) -> None:
@@ -330,6 +343,7 @@ class Recorder:
                     "finished_unix_ms": at if action.state in RUN_ENDS else None,
                     "failure": encoded,
                     "failed_task": task.id if task else None,
+                    "caught": int(action.caught),
                 },
             )
         )
@@ -364,3 +378,11 @@ class Recorder:
 
     def _key(self, attempt: Attempt) -> dict[str, Value]:
         return {"of_run": self._run, "of_task": attempt.task.id, "of_attempt": attempt.number}
+
+
+def _retry_text(task: PlannedTask, wait_ms: int) -> str:
+    """Says why a task waits."""
+    failed = f"Attempt {task.attempts - 1} failed"
+    if task.only_handles:
+        return f"{failed}, the last one; catch handles it."
+    return f"{failed}; retry {f'in {wait_ms / 1000:g} s' if wait_ms else 'at once'}."

@@ -83,6 +83,7 @@ def _end_run(change: Change, run: Row, at: int) -> None:
                 "finished_unix_ms": at,
                 "failure": encoded,
                 "failed_task": None,
+                "caught": 0,
             },
         )
     )
@@ -121,7 +122,14 @@ def _end_attempt(change: Change, run: Row, attempt: Row, at: int) -> None:
     state = advance(ATTEMPT, AttemptState(attempt["state"]), AttemptEvent.LOSE)
     encoded = failure_bytes(_WHY)
     key = {"of_run": run["id"], "of_task": attempt["task"], "of_attempt": attempt["number"]}
-    end = {"state": state, "finished_unix_ms": at, "failure": encoded, "timings": "", "max_rss_bytes": 0}
+    end = {
+        "state": state,
+        "finished_unix_ms": at,
+        "failure": encoded,
+        "timings": "",
+        "max_rss_bytes": 0,
+        "reads": None,
+    }
     change.updates.append((_sqlite.END_ATTEMPT, {**key, **end}))
     change.updates.append((_sqlite.CLOSE_LOGS, key))
     change.events.append(

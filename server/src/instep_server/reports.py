@@ -12,7 +12,8 @@ from instep_server.convert_run import artifact_from_output, failure_from_proto, 
 from instep_server.core import loss
 from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure, FailureKind
-from instep_server.core.scheduler import Action, Outcome, OutcomeError, Plan, PlannedTask
+from instep_server.core.planned import Action, Outcome, PlannedTask
+from instep_server.core.scheduler import OutcomeError, Plan
 from instep_server.core.states import AttemptEvent
 from instep_server.db.change import Change
 from instep_server.errors import Reason, RequestError
@@ -89,6 +90,8 @@ class Judge:
             outputs=[*_forwarded(task, success.forwarded), *outputs],
             deleted=success.deleted,
             foreach_count=success.foreach_count if success.HasField("foreach_count") else None,
+            switch_case=success.switch_case if success.HasField("switch_case") else None,
+            caught=success.HasField("caught"),
         )
         _check_names(outcome)
         try:
@@ -97,11 +100,18 @@ class Judge:
             raise RequestError(Reason.MALFORMED, str(err)) from err
         attempt.advance(AttemptEvent.SUCCEED)
         self._recorder.artifacts(change, attempt, outcome.outputs, success.deleted)
-        self._recorder.attempt_ended(change, attempt, artifacts=outputs, **_usage(report))
+        self._recorder.attempt_ended(
+            change,
+            attempt,
+            failure=failure_from_proto(success.caught) if outcome.caught else None,
+            artifacts=outputs,
+            reads=success.reads,
+            **_usage(report),
+        )
         return actions
 
     def _failure(self, change: Change, attempt: Attempt, report: Report) -> list[Action]:
-        failure = failure_from_proto(report.failure)
+        failure = _own_failure(attempt) or failure_from_proto(report.failure)
         artifacts = self._outputs(change, attempt, report.partial_outputs)
         attempt.advance(AttemptEvent.FAIL)
         self._recorder.artifacts(change, attempt, artifacts)
@@ -110,6 +120,10 @@ class Judge:
 
     def _cancelled(self, change: Change, attempt: Attempt, report: Report) -> list[Action]:
         task = attempt.task
+        if (overran := _own_failure(attempt)) is not None:
+            attempt.advance(AttemptEvent.FAIL)
+            self._recorder.attempt_ended(change, attempt, failure=overran, **_usage(report))
+            return self._plan.fail(task.id, overran)
         reason = report.cancelled.reason or (attempt.stop.reason if attempt.stop else "it stopped by itself.")
         failure = loss.stopped(task.step.name, task.id, reason, None)
         attempt.advance(AttemptEvent.CANCEL)
@@ -157,6 +171,11 @@ class Judge:
         if not output.manifest:
             needed.append(blob)
         return [one.hash for one in needed if not self._store.has(one)]
+
+
+def _own_failure(attempt: Attempt) -> Failure | None:
+    """Tells why an attempt was told to stop for its own sake: whatever it reports then follows from that."""
+    return attempt.stop.failure if attempt.stop is not None else None
 
 
 def _usage(report: Report) -> _Usage:

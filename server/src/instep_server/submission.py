@@ -11,9 +11,11 @@ from google.protobuf.message import DecodeError
 from instep_proto.v1 import control_service_pb2, value_pb2
 
 from instep_server import __version__
-from instep_server._convert import graph_to_proto
+from instep_server._convert import decorator_from_proto, graph_to_proto
+from instep_server.core.decorators import with_decorators
 from instep_server.core.environment import Artifact, ArtifactKind, Environment
-from instep_server.core.graph_types import ParameterSpec
+from instep_server.core.graph_types import Graph, ParameterSpec
+from instep_server.core.policy import Resources
 from instep_server.core.states import RunState
 from instep_server.db import _sqlite
 from instep_server.db.change import Change
@@ -40,6 +42,35 @@ class Recorded:
     """Number of the run."""
     is_new: bool
     """False when the same request was recorded before."""
+
+
+def chosen_graph(graph: Graph, request: control_service_pb2.SubmitRunRequest, machine: Resources) -> Graph:
+    """Adds what a request says to a flow's graph, and checks that the machine is large enough for it.
+
+    Args:
+        graph: The graph as the flow's files say.
+        request: The request.
+        machine: What the machine has.
+
+    Returns:
+        The graph to run.
+
+    Raises:
+        RequestError: DECORATOR_INVALID; GRAPH_INVALID, a step needs more than the machine has.
+    """
+    chosen, problems = with_decorators(graph, [decorator_from_proto(one) for one in request.decorators])
+    if problems:
+        raise RequestError(Reason.DECORATOR_INVALID, f"{problems[0].message} {problems[0].hint}")
+    for step in chosen.steps:
+        for needs in step.policy.resources:
+            if not needs.fits(machine):
+                place = step.spec.location
+                raise RequestError(
+                    Reason.GRAPH_INVALID,
+                    f"Step {step.name!r} ({place.file}:{place.line}) needs {needs}, and this machine has {machine}."
+                    " It could never start. Ask for less with its decorator 'resources'.",
+                )
+    return chosen
 
 
 class Submission:
@@ -88,7 +119,7 @@ class Submission:
             manifests: Takes them.
 
         Returns:
-            Parameters and constants, as all tasks see them.
+            Parameters, constants and configs, as all tasks see them.
 
         Raises:
             RequestError: PARAMETER_INVALID.
@@ -99,6 +130,7 @@ class Submission:
             for spec in self._graph.parameters
         ]
         named += [(spec.name, spec.manifest, ArtifactKind.CONSTANT) for spec in self._graph.constants]
+        named += [(spec.variable, spec.manifest, ArtifactKind.CONFIG) for spec in self._graph.configs]
         for name, manifest, kind in named:
             blob = manifests.add(self._change, manifest)
             self._inputs.append(
@@ -164,6 +196,7 @@ class Submission:
             "on_loss": request.on_loss,
             "project": "",
             "project_branch": "",
+            "caught": None,
         }
         key = connection.execute(_sqlite.INSERT_RUN, row).fetchone()["id"]
         tags = [(tag, 0) for tag in self.user_tags] + [(tag, 1) for tag in self._system_tags]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from instep_proto.v1 import task_pb2, worker_service_pb2
+from instep_proto.v1 import key_value_pb2, task_pb2, worker_service_pb2
 
 from instep_server._convert import entry_point_to_proto, loss_policy_to_proto, transition_to_proto
-from instep_server.convert_run import frame_to_proto, input_to_proto
+from instep_server.convert_run import failure_bytes, frame_to_proto, input_to_proto
 from instep_server.core.environment import Artifact, ArtifactKind
-from instep_server.core.graph_types import Graph, GraphStep, LossPolicy
-from instep_server.core.scheduler import PlannedTask
+from instep_server.core.graph_types import Graph, GraphStep, LossPolicy, variables
+from instep_server.core.planned import PlannedTask
+from instep_server.core.policy import Catch
 from instep_server.limits import (
     CANCEL_GRACE_MS,
     HEARTBEAT_MS,
@@ -58,7 +59,7 @@ class TaskMessages:
 
     def __init__(self, facts: RunFacts, graph: Graph, manifests: Manifests) -> None:
         self._facts = facts
-        self._parameter_names = sorted(parameter.variable for parameter in graph.parameters)
+        self._parameter_names = sorted(variables(graph.parameters, (), graph.configs))
         self._manifests = manifests
         self._templates: dict[str, task_pb2.Task] = {}
 
@@ -79,6 +80,12 @@ class TaskMessages:
         message.CopyFrom(self._template(planned.step))
         message.task_id = str(planned.id)
         message.attempt = attempt.number
+        message.max_attempts = planned.max_attempts
+        message.attempt_timeout_ms = attempt.timeout_ms
+        if planned.only_handles:
+            message.catch.only_handle = True
+        if (failed := failure_bytes(planned.failure)) is not None:
+            message.previous_failure.ParseFromString(failed)
         message.queued_unix_ms = queued_unix_ms
         message.redelivery = attempt.redelivery
         message.idempotency_key = f"{self._facts.flow}/{self._facts.number}/{planned.step.name}/{planned.id}"
@@ -155,7 +162,6 @@ class TaskMessages:
                 flow=facts.flow,
                 run_id=str(facts.number),
                 step=step.name,
-                max_attempts=1,
                 entry_point=entry_point_to_proto(step.spec.entry_point),
                 transition=transition_to_proto(step.transition),
                 is_join=step.is_join,
@@ -165,8 +171,14 @@ class TaskMessages:
                 parameter_names=self._parameter_names,
                 namespace=facts.namespace,
                 on_loss=loss_policy_to_proto(facts.on_loss or step.on_loss),
+                env=(key_value_pb2.KeyValue(key=name, value=text) for name, text in step.policy.env),
+                catch=_catch_to_proto(step.policy.catch),
             )
         return self._templates[step.name]
+
+
+def _catch_to_proto(catch: Catch | None) -> task_pb2.Catch | None:
+    return task_pb2.Catch(var=catch.var, print_exception=catch.print_exception) if catch else None
 
 
 class _Budget:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instep_server.core.dispatch import PoolKey
-from instep_server.core.scheduler import PlannedTask
+from instep_server.core.failure import Failure
+from instep_server.core.planned import PlannedTask
 from instep_server.core.states import (
     ATTEMPT,
     ATTEMPT_ENDS,
@@ -43,6 +44,8 @@ class Stop:
     """Why, for people."""
     at: float
     """When, on the monotonic clock."""
+    failure: Failure | None = None
+    """What it fails by. None: the run is being ended, so that it does not matter."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -108,6 +111,8 @@ class Attempt:
     """Its logs."""
     expires: float
     """When its lease ends, on the monotonic clock."""
+    begun: float
+    """When its worker got it, or acknowledged it, on the monotonic clock."""
     state: AttemptState = AttemptState.LEASED
     """Where it is in its lifecycle."""
     redelivery: int = 0
@@ -131,3 +136,8 @@ class Attempt:
     def is_open(self) -> bool:
         """True as long as it can be reported."""
         return self.state not in ATTEMPT_ENDS
+
+    @property
+    def timeout_ms(self) -> int:
+        """How long it may take. 0: any time."""
+        return 0 if self.task.only_handles else self.task.step.policy.timeout_ms

@@ -1,7 +1,11 @@
 """Decides how many workers a run needs, of which kind, and which task each of them gets.
 
-Workers of one pool are alike: they come from the same file and may run any ready task of the pool. A pool has
-its tasks in the order in which they became ready; between pools, the task that has waited longest goes first.
+Workers of one pool are alike: they come from the same file, need the same of the machine, and may run any ready
+task of the pool. A pool has its tasks in the order in which they became ready; between pools, the task that was
+made first goes first.
+
+Tasks whose steps say what they need start only when the machine has that much left. When the first of them has to
+wait, those after it wait too, so that one that needs much is not overtaken for ever; tasks that need nothing go on.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from instep_server.core.graph_types import GraphStep, Isolation
+from instep_server.core.policy import NOTHING, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,26 +29,30 @@ class PoolKey:
     """How their processes are made."""
     step: str
     """The only step that they run, for REUSE. Empty: any step of the file."""
+    needs: Resources = NOTHING
+    """What each of them takes of the machine while it runs a task."""
 
 
-def pool_of(step: GraphStep) -> PoolKey:
-    """Tells which workers can run a step's tasks.
+def pool_of(step: GraphStep, needs: Resources) -> PoolKey:
+    """Tells which workers can run a task.
 
     Args:
-        step: The step.
+        step: The step of the task.
+        needs: What its next attempt needs.
 
     Returns:
         Key of the pool.
     """
     entry = step.spec.entry_point
     only = step.name if step.isolation is Isolation.REUSE else ""
-    return PoolKey(language=entry.language, file=entry.file, isolation=step.isolation, step=only)
+    return PoolKey(language=entry.language, file=entry.file, isolation=step.isolation, step=only, needs=needs)
 
 
 @dataclass(slots=True)
 class _Pool:
     ready: deque[int] = field(default_factory=deque)
     starting: int = 0
+    active: int = 0
 
 
 class Dispatch:
@@ -51,12 +60,13 @@ class Dispatch:
 
     Args:
         max_workers: How many tasks may run at once, at least 1.
+        machine: What the machine has.
     """
 
-    def __init__(self, max_workers: int) -> None:
+    def __init__(self, max_workers: int, machine: Resources) -> None:
         self._max_workers = max_workers
+        self._machine = machine
         self._pools: dict[PoolKey, _Pool] = {}
-        self._active = 0
 
     def put(self, key: PoolKey, task_id: int) -> None:
         """Adds a ready task.
@@ -74,17 +84,23 @@ class Dispatch:
             A pool for each worker.
         """
         found: list[PoolKey] = []
-        free = self._max_workers - self._active - sum(pool.starting for pool in self._pools.values())
-        for _ in range(free):
+        free, left = self._free_places(), self._left()
+        blocked = False
+        while free > 0:
             waiting = [
                 (pool.ready[pool.starting], key)
                 for key, pool in self._pools.items()
-                if len(pool.ready) > pool.starting
+                if len(pool.ready) > pool.starting and not (blocked and key.needs != NOTHING)
             ]
             if not waiting:
                 break
             _, key = min(waiting, key=lambda entry: entry[0])
+            if not key.needs.fits(left):
+                blocked = True
+                continue
             self._pools[key].starting += 1
+            left -= key.needs
+            free -= 1
             found.append(key)
         return found
 
@@ -101,7 +117,7 @@ class Dispatch:
         pool.starting -= 1
         if not pool.ready:
             return None
-        self._active += 1
+        pool.active += 1
         return pool.ready.popleft()
 
     def gave_up(self, key: PoolKey) -> None:
@@ -112,9 +128,13 @@ class Dispatch:
         """
         self._pools[key].starting -= 1
 
-    def done(self) -> None:
-        """Frees the place of an active task that has ended."""
-        self._active -= 1
+    def done(self, key: PoolKey) -> None:
+        """Frees the place of an active task that has ended.
+
+        Args:
+            key: The pool of its worker.
+        """
+        self._pools[key].active -= 1
 
     def next_for(self, key: PoolKey) -> int | None:
         """Gives another task to a worker whose task has ended.
@@ -130,9 +150,11 @@ class Dispatch:
         heads = [one.ready[0] for one in self._pools.values() if one.ready]
         # Workers that are starting have come for the tasks at the head of the queue.
         uncovered = len(pool.ready) > pool.starting
-        if not uncovered or self._active >= self._max_workers or min(heads) != pool.ready[0]:
+        if not uncovered or min(heads) != pool.ready[0]:
             return None
-        self._active += 1
+        if self._free_places() <= 0 or not key.needs.fits(self._left()):
+            return None
+        pool.active += 1
         return pool.ready.popleft()
 
     def oldest(self, key: PoolKey) -> int | None:
@@ -151,3 +173,13 @@ class Dispatch:
         """Forgets all ready tasks: none is to run any more."""
         for pool in self._pools.values():
             pool.ready.clear()
+
+    def _free_places(self) -> int:
+        return self._max_workers - sum(pool.starting + pool.active for pool in self._pools.values())
+
+    def _left(self) -> Resources:
+        """What the machine has left."""
+        left = self._machine
+        for key, pool in self._pools.items():
+            left -= key.needs * (pool.starting + pool.active)
+        return left

@@ -20,6 +20,8 @@ class ArtifactKind(IntEnum):
     """Chosen when the run starts. Steps may not assign to its name."""
     CONSTANT = 3
     """Written in the flow. Steps may not assign to its name."""
+    CONFIG = 4
+    """Read while the flow is loaded. Steps may not assign to its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

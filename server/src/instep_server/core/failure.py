@@ -45,6 +45,8 @@ class Failure:
     """What kind of thing went wrong."""
     message: str
     """What happened, in sentences."""
+    classes: tuple[str, ...] = ()
+    """Classes of the error that the user's code raised, most specific first. Empty: it raised none."""
     exit_code: int | None = None
     """Exit code of the process. None: it did not end by itself."""
     signal: int | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from instep_server.core.decorators import flow_project, step_policy
 from instep_server.core.graph_merge import Merged, merge, missing_files
 from instep_server.core.graph_shape import Shape, find_shape
-from instep_server.core.graph_steps import Ends, find_ends, step_problems, where
+from instep_server.core.graph_steps import Ends, find_ends, step_problems
 from instep_server.core.graph_types import (
     Assembled,
     Graph,
@@ -15,11 +16,12 @@ from instep_server.core.graph_types import (
     Problem,
     Source,
     StepSpec,
-    TransitionKind,
+    variables,
 )
 from instep_server.core.graph_words import quoted, spelled
+from instep_server.core.policy import Project, StepPolicy
 
-__all__ = ["assemble", "missing_files", "unsupported"]
+__all__ = ["assemble", "missing_files"]
 
 
 def assemble(main: Source, others: Sequence[Source]) -> Assembled:
@@ -45,31 +47,10 @@ def assemble(main: Source, others: Sequence[Source]) -> Assembled:
     return _assemble(merge(main, main.fragment, others))
 
 
-def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """Tells what a valid graph asks for that the orchestrator cannot run yet.
-
-    Args:
-        graph: A valid graph.
-
-    Returns:
-        A problem for each step with a switch.
-    """
-    return tuple(
-        Problem(
-            code="switch-unsupported",
-            message=f"Step {quoted(step.name)} chooses its next step by a switch, which this version cannot run.",
-            hint="Lead to one step, and choose there.",
-            step=step.name,
-            locations=(where(step.spec),),
-        )
-        for step in graph.steps
-        if step.transition.kind is TransitionKind.SWITCH
-    )
-
-
 def _assemble(merged: Merged) -> Assembled:
     ends = find_ends(merged)
-    problems = [*merged.problems, *_empty(merged)]
+    policies = _Policies(merged)
+    problems = [*merged.problems, *policies.problems, *_empty(merged)]
     if merged.steps:
         problems += [*ends.problems, *step_problems(merged, ends)]
     steps = {step.name: step for step in merged.steps}
@@ -79,10 +60,34 @@ def _assemble(merged: Merged) -> Assembled:
     problems += shape.problems
     if problems:
         return Assembled(graph=None, problems=tuple(problems))
-    return Assembled(graph=_graph(merged, ends, shape), problems=())
+    return Assembled(graph=_graph(merged, ends, shape, policies), problems=())
 
 
-_NOT_ABOUT_STEPS = ("parameter-", "variable-", "constant-", "function-", "isolation-", "on-loss-")
+class _Policies:
+    """What the decorators of a flow and its steps mean."""
+
+    def __init__(self, merged: Merged) -> None:
+        inputs = variables(merged.parameters, merged.constants, merged.configs)
+        self.project: Project | None
+        self.project, found = flow_project(merged.main.flow, merged.decorators, merged.main.location)
+        self.steps: dict[str, StepPolicy] = {}
+        self.problems = [*found]
+        for step in merged.steps:
+            self.steps[step.name], found = step_policy(step, inputs)
+            self.problems += found
+
+
+_NOT_ABOUT_STEPS = (
+    "parameter-",
+    "variable-",
+    "constant-",
+    "config-",
+    "decorator-",
+    "catch-",
+    "function-",
+    "isolation-",
+    "on-loss-",
+)
 _NAMES_AND_ENDS = frozenset({"step-name", "step-reserved", "end-is-join"})
 
 
@@ -121,7 +126,7 @@ def _empty(merged: Merged) -> Iterator[Problem]:
         )
 
 
-def _graph(merged: Merged, ends: Ends, shape: Shape) -> Graph:
+def _graph(merged: Merged, ends: Ends, shape: Shape, policies: _Policies) -> Graph:
     steps = {step.name: step for step in merged.steps}
     closes = {join: split for split, join in shape.closed_by.items()}
 
@@ -129,6 +134,7 @@ def _graph(merged: Merged, ends: Ends, shape: Shape) -> Graph:
         return GraphStep(
             spec=step,
             isolation=merged.isolations[step.name],
+            policy=policies.steps[step.name],
             on_loss=step.on_loss or merged.on_loss,
             sources=shape.sources[step.name],
             open_splits=shape.open_splits[step.name],
@@ -142,6 +148,9 @@ def _graph(merged: Merged, ends: Ends, shape: Shape) -> Graph:
         steps=tuple(placed(steps[name]) for name in shape.order),
         parameters=merged.parameters,
         constants=merged.constants,
+        configs=merged.configs,
+        decorators=merged.decorators,
+        project=policies.project,
         start=ends.start or "",
         end=ends.end or "",
         files=merged.files,

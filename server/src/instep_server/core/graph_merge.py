@@ -15,7 +15,9 @@ from typing import TypeVar
 
 from instep_server.core.graph_types import (
     PYTHON,
+    ConfigSpec,
     ConstantSpec,
+    Decorator,
     FileReference,
     Fragment,
     Include,
@@ -76,6 +78,10 @@ class Merged:
     """All parameters."""
     constants: tuple[ConstantSpec, ...]
     """All constants."""
+    configs: tuple[ConfigSpec, ...]
+    """All configs."""
+    decorators: tuple[Decorator, ...]
+    """Decorators of the flow."""
     files: tuple[LoadedFile, ...]
     """All files."""
     languages: dict[str, str]
@@ -121,6 +127,7 @@ def merge(main: Source, fragment: Fragment, loaded: Sequence[Source]) -> Merged:
     steps = [step for _, part in fragments for step in part.steps]
     parameters = [parameter for _, part in fragments for parameter in part.parameters]
     constants = [constant for _, part in fragments for constant in part.constants]
+    configs = [config for _, part in fragments for config in part.configs]
     unincluded = [problem for _, part in fragments for problem in _include_problems(part, sources)]
     problems = [
         *_once([*unincluded, *(problem for step in steps for problem in _function_problems(step, sources))]),
@@ -129,7 +136,8 @@ def merge(main: Source, fragment: Fragment, loaded: Sequence[Source]) -> Merged:
         *_loss_problems([part for _, part in fragments]),
         *_doubled_steps(steps),
         *_parameter_problems(parameters),
-        *_variable_problems(parameters, constants),
+        *_config_problems(configs),
+        *_variable_problems(parameters, constants, configs),
     ]
     return Merged(
         main=fragment,
@@ -143,6 +151,8 @@ def merge(main: Source, fragment: Fragment, loaded: Sequence[Source]) -> Merged:
         on_loss=next((part.on_loss for _, part in fragments if part.on_loss), LossPolicy.WARN),
         parameters=tuple(parameters),
         constants=tuple(constants),
+        configs=tuple(configs),
+        decorators=tuple(decorator for _, part in fragments for decorator in part.decorators),
         files=_files(main, loaded),
         languages={step.name: part.language for _, part in fragments for step in part.steps},
         problems=tuple(problems),
@@ -334,12 +344,23 @@ def _parameter_problems(parameters: Sequence[ParameterSpec]) -> Iterator[Problem
         )
 
 
+def _config_problems(configs: Sequence[ConfigSpec]) -> Iterator[Problem]:
+    for name, group in _groups(configs, lambda config: config.name):
+        yield Problem(
+            code="config-doubled",
+            message=f"Config {quoted(name)} is declared {_times(len(group))}.",
+            hint="Declare it once: the steps of all files can read it.",
+            locations=tuple(config.location for config in group),
+        )
+
+
 def _variable_problems(
-    parameters: Sequence[ParameterSpec], constants: Sequence[ConstantSpec]
+    parameters: Sequence[ParameterSpec], constants: Sequence[ConstantSpec], configs: Sequence[ConfigSpec]
 ) -> Iterator[Problem]:
     variables = [
         *(("Parameter", parameter.variable, parameter.location) for parameter in parameters),
         *(("Constant", constant.name, constant.location) for constant in constants),
+        *(("Config", config.variable, config.location) for config in configs),
     ]
     for kind, name, location in variables:
         if name in ATTRIBUTES:
@@ -349,13 +370,13 @@ def _variable_problems(
                 hint=f"Choose another name than {listed(sorted(ATTRIBUTES))}.",
                 locations=(location,),
             )
-    doubled_options = {
+    told = {
         parameter.variable
         for _, group in _groups(parameters, lambda parameter: _option(parameter.name))
         for parameter in group
-    }
+    } | {config.variable for _, group in _groups(configs, lambda config: config.name) for config in group}
     for name, group in _groups(variables, lambda variable: variable[1]):
-        if name not in doubled_options:
+        if name not in told:
             kinds = " and as a ".join(dict.fromkeys(kind.lower() for kind, _, _ in group))
             yield Problem(
                 code="variable-doubled",

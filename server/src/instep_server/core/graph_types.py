@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+
+from instep_server.core.policy import Project, StepPolicy
 
 PYTHON = "python"
 """Name of the language Python in fragments and entry points."""
@@ -99,6 +101,18 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decorator:
+    """What a step or a flow has besides its code, as it is written. `policy` knows what it means."""
+
+    name: str
+    """Name."""
+    arguments: str = ""
+    """Its arguments by name, as a JSON object. Empty: none."""
+    location: Location | None = None
+    """Where it is written. None: on the command line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Include:
     """Another file of the same graph."""
 
@@ -172,6 +186,22 @@ class StepSpec:
     """True when the step is marked as the first of the flow. A step named `start` need not be."""
     is_end: bool = False
     """True when the step is marked as the last of the flow. A step named `end` need not be."""
+    decorators: tuple[Decorator, ...] = ()
+    """Its decorators, in order."""
+    code: str = ""
+    """Digest of its code and of what this reaches in the flow's own files. Empty: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncludeFileSpec:
+    """How the content of a file becomes a parameter's value."""
+
+    is_text: bool
+    """True: text. False: bytes."""
+    encoding: str = ""
+    """Encoding of the text. Empty: UTF-8."""
+    default_file: str = ""
+    """Absolute path of the file when no value is given. Empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +224,28 @@ class ParameterSpec:
     """Where the text is split into a list of text. Empty: it is not."""
     hide_default: bool = False
     """True when help for people does not show the default."""
+    has_function_default: bool = False
+    """True when the default is a function, called once for a run that gives no value."""
+    include_file: IncludeFileSpec | None = None
+    """Set when the option takes a path: the value is the content of that file."""
+    location: Location
+    """Where it is declared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigSpec:
+    """A config of a flow, with the value that it has in this load."""
+
+    name: str
+    """Name, as in `--config NAME FILE`."""
+    variable: str
+    """Name of the attribute under which steps read it."""
+    manifest: bytes
+    """Serialized manifest of the value."""
+    text: str | None = None
+    """The text that it came from. None: there was none."""
+    help: str = ""
+    """Help for people. Empty: none."""
     location: Location
     """Where it is declared."""
 
@@ -208,6 +260,19 @@ class ConstantSpec:
     """Serialized manifest of the value."""
     location: Location
     """Where it is declared."""
+
+
+def variables(
+    parameters: Iterable[ParameterSpec], constants: Iterable[ConstantSpec], configs: Iterable[ConfigSpec]
+) -> frozenset[str]:
+    """Lists the names under which steps read what a flow declares, and to which no step can assign."""
+    return frozenset(
+        (
+            *(parameter.variable for parameter in parameters),
+            *(constant.name for constant in constants),
+            *(config.variable for config in configs),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +295,10 @@ class Fragment:
     """Parameters declared in this file, in order."""
     constants: tuple[ConstantSpec, ...] = ()
     """Constants declared in this file, in order."""
+    configs: tuple[ConfigSpec, ...] = ()
+    """Configs declared in this file, in order."""
+    decorators: tuple[Decorator, ...] = ()
+    """Decorators of the flow, in order."""
     isolation: Isolation | None = None
     """Isolation of steps that do not choose their own. None: not said."""
     on_loss: LossPolicy | None = None
@@ -286,6 +355,8 @@ class GraphStep:
     """The step as its file declares it."""
     isolation: Isolation
     """Isolation of its tasks: its own, else its file's, else the flow's, else FORK."""
+    policy: StepPolicy
+    """What is done about its tasks, as its decorators say."""
     on_loss: LossPolicy
     """What to do about losses, unless the run says otherwise: what the step says, else the flow, else WARN."""
     sources: tuple[str, ...]
@@ -339,6 +410,12 @@ class Graph:
     """All parameters, in order of declaration."""
     constants: tuple[ConstantSpec, ...]
     """All constants, in order of declaration."""
+    configs: tuple[ConfigSpec, ...]
+    """All configs, in order of declaration."""
+    decorators: tuple[Decorator, ...]
+    """Decorators of the flow, in order."""
+    project: Project | None
+    """The project to which the flow belongs. None: to none."""
     start: str
     """Name of the first step."""
     end: str

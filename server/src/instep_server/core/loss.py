@@ -49,7 +49,13 @@ def signal_name(number: int) -> str:
 
 
 def lost(
-    step: str, task_id: int, language: str, *, exit_code: int | None = None, signal: int | None = None
+    step: str,
+    task_id: int,
+    language: str,
+    *,
+    exit_code: int | None = None,
+    signal: int | None = None,
+    out_of_memory: bool = False,
 ) -> Failure:
     """Makes the failure of a task whose process ended without a report.
 
@@ -59,10 +65,17 @@ def lost(
         language: Language of the step.
         exit_code: Exit code of the process. None: it did not end by itself.
         signal: Signal that ended it. None: none did.
+        out_of_memory: True when the kernel killed it for want of memory.
 
     Returns:
         The failure. Its message names step, task and what happened.
     """
+    if out_of_memory:
+        return Failure(
+            kind=FailureKind.OUT_OF_MEMORY,
+            message=f"Task {step}/{task_id} was killed (SIGKILL): the machine ran out of memory.",
+            signal=signal,
+        )
     return Failure(
         kind=FailureKind.WORKER_LOST,
         message=_message(f"Task {step}/{task_id}", language, exit_code, signal),
@@ -82,6 +95,37 @@ def lease_expired(step: str, task_id: int, seconds: float) -> Failure:
     return Failure(
         kind=FailureKind.WORKER_LOST,
         message=f"Task {step}/{task_id} was given up: its process was not heard of for {seconds:.0f} s.",
+    )
+
+
+def too_large(step: str, task_id: int, used_mb: int, declared_mb: int) -> Failure:
+    """Makes the failure of a task that took more memory than its step declares.
+
+    Args:
+        step: Name of the step.
+        task_id: The task.
+        used_mb: What it took.
+        declared_mb: What its step declares.
+    """
+    return Failure(
+        kind=FailureKind.OUT_OF_MEMORY,
+        message=f"Task {step}/{task_id} was killed (SIGKILL): it took {used_mb:,} MB of memory, and its step declares"
+        f" memory={declared_mb}.",
+        signal=9,
+    )
+
+
+def overran(step: str, task_id: int, timeout_ms: int) -> Failure:
+    """Makes the failure of a task whose attempt went on after its limit.
+
+    Args:
+        step: Name of the step.
+        task_id: The task.
+        timeout_ms: Its limit.
+    """
+    return Failure(
+        kind=FailureKind.ATTEMPT_TIMEOUT,
+        message=f"Task {step}/{task_id} was ended: it took longer than {timeout_ms / 1000:g} s, the limit of its step.",
     )
 
 
@@ -123,8 +167,7 @@ def _message(task: str, language: str, exit_code: int | None, signal: int | None
         name = signal_name(signal)
         if words := _SIGNAL_WORDS.get(signal):
             return f"{task} crashed: its process ended by {words} ({name})."
-        hint = " Often this means that the machine ran out of memory." if name == "SIGKILL" else ""
-        return f"{task} was killed ({name}).{hint}"
+        return f"{task} was killed ({name})."
     if why := _EXIT_WORDS.get(exit_code or 0):
         return f"{task} could not run: {why} (exit code {exit_code})."
     call = "quit() or q()" if language == "r" else "sys.exit()"

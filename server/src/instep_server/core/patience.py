@@ -13,6 +13,7 @@ from instep_server.limits import (
     LINGER_MS,
     REGISTER_FRESH_WITHIN_MS,
     REGISTER_WITHIN_MS,
+    TIMEOUT_GRACE_MS,
 )
 
 
@@ -25,6 +26,8 @@ class Verdict(Enum):
     """Ask its process to end, by SIGTERM."""
     KILL = "kill"
     """End its process, by SIGKILL."""
+    STOP = "stop"
+    """Tell its attempt to stop."""
     EXPIRE = "expire"
     """Give its attempt up and end its process."""
     MISSING = "missing"
@@ -42,13 +45,17 @@ def judge_stopping(since_stop: float) -> Verdict:
     return Verdict.TERMINATE if since_stop > CANCEL_GRACE_MS else Verdict.WAIT
 
 
-def judge_silent(since_expiry: float) -> Verdict:
-    """Judges an attempt by its lease.
+def judge_running(since_expiry: float, since_begin: float, timeout: float) -> Verdict:
+    """Judges an attempt by its lease and its limit. Its worker knows the limit, too, and heeds it if it can.
 
     Args:
         since_expiry: How long ago its lease ended. Negative: it has not.
+        since_begin: How long it has run.
+        timeout: How long it may run. 0: any time.
     """
-    return Verdict.EXPIRE if since_expiry > 0 else Verdict.WAIT
+    if since_expiry > 0:
+        return Verdict.EXPIRE
+    return Verdict.STOP if timeout and since_begin > timeout + TIMEOUT_GRACE_MS else Verdict.WAIT
 
 
 def judge_starting(since_asked: float, *, forked: bool, ending: bool) -> Verdict:

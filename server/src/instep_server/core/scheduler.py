@@ -8,23 +8,41 @@ A split or foreach *opens a scope* with one place per branch or item; each task 
 scope and its place in it. A task that goes on to a join does not make a task: it arrives at its place. When
 the last place is taken, the join is made, in the scope around, at the place of the task that split. So nesting
 needs no depth, the order of a join's inputs is the order of places, and it does not matter in which order tasks
-finish. Foreach frames are a property of the task that splits: the join gets them back.
+finish. Foreach frames are a property of the task that splits: the join gets them back. A switch makes the task of
+the chosen step and none of the others, in the same place; a step that a switch names again is simply a new task.
+
+An attempt that fails is followed by another one as long as the step's policy says so; meanwhile its task waits.
+Where that has an end and the step has `catch`, one more attempt follows that runs no user code: it handles the
+failure, unless the worker has done so itself in the attempt that raised.
 
 Rules that keep it true:
 
 * a scope is closed once, by the task that takes its last open place;
-* a task leaves the plan's ready or active set in the call that ends it, and in no other;
+* a task that is not done is in one of the plan's sets, ready, active or waiting, as its state says;
 * once the plan is ending, no task becomes ready.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from instep_server.core.environment import Artifact, Environment, overlay
+from instep_server.core.environment import Environment, overlay
 from instep_server.core.failure import Failure, FailureKind
 from instep_server.core.graph_types import Graph, GraphStep, TransitionKind
+from instep_server.core.planned import (
+    Action,
+    Frame,
+    Outcome,
+    PlannedTask,
+    RunChanged,
+    Scope,
+    StopTask,
+    TaskChanged,
+    TaskMade,
+    TaskRetried,
+    TasksMade,
+)
 from instep_server.core.states import (
     RUN,
     RUN_ENDS,
@@ -32,142 +50,11 @@ from instep_server.core.states import (
     RunEvent,
     RunState,
     TaskEvent,
-    TaskState,
     advance,
 )
 
 MAX_RELEASES = 3
 """How often a task may come back without having begun, before it fails."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """One level of foreach that is open at a task."""
-
-    variable: str
-    """Name of the artifact whose items were spread."""
-    items: Artifact
-    """The artifact at the time of the split."""
-    index: int
-    """Position of the task's item, counted from 0."""
-    count: int
-    """Number of items."""
-    step: str
-    """Name of the step that split."""
-
-
-@dataclass(slots=True, eq=False)
-class _Scope:
-    """A split that waits for its join."""
-
-    splitter: PlannedTask
-    arrived: list[PlannedTask | None]
-    missing: int
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class PlannedTask:
-    """A task of the plan. Only the plan changes it."""
-
-    id: int
-    """Id, counted from 1 in the order in which tasks were made."""
-    step: GraphStep
-    """Its step."""
-    parents: tuple[int, ...]
-    """The tasks that it took input from, in order."""
-    inherits: int | None
-    """The task whose environment it starts from. None: it starts from the run's inputs."""
-    environment: Environment
-    """What it can read. Empty once it is not needed any more."""
-    frames: tuple[Frame, ...]
-    """Open levels of foreach, outermost first."""
-    joins: tuple[PlannedTask, ...] = ()
-    """For a join: the tasks that it takes its inputs from, in order. Empty once not needed any more."""
-    state: TaskState = TaskState.WAITING
-    """Where it is in its lifecycle."""
-    attempts: int = 0
-    """How many attempts were made so far."""
-    releases: int = 0
-    """How many of these ended without having begun."""
-    left: Environment = field(default_factory=dict)
-    """What it left behind. Empty before it succeeds and once it is not needed any more."""
-    _scope: _Scope | None = None
-    _place: int = 0
-
-    @property
-    def foreach_path(self) -> tuple[int, ...]:
-        """Positions in all open levels of foreach, outermost first."""
-        return tuple(frame.index for frame in self.frames)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a successful attempt reported."""
-
-    outputs: Sequence[Artifact] = ()
-    """Artifacts that it assigned or changed."""
-    deleted: Sequence[str] = ()
-    """Names of artifacts that it deleted."""
-    foreach_count: int | None = None
-    """Number of items, when the step goes on by foreach."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskMade:
-    """A task exists and is ready."""
-
-    task: PlannedTask
-    """The task."""
-
-
-@dataclass(frozen=True, slots=True)
-class TasksMade:
-    """A foreach made tasks. Precedes them."""
-
-    step: GraphStep
-    """Their step."""
-    count: int
-    """How many."""
-    splitter: PlannedTask
-    """The task that split."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskChanged:
-    """A task changed its state."""
-
-    task: PlannedTask
-    """The task."""
-    state: TaskState
-    """The state that it entered."""
-    failure: Failure | None = None
-    """Why, when it failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunChanged:
-    """The run changed its state."""
-
-    state: RunState
-    """The state that it entered."""
-    failure: Failure | None = None
-    """Why, when it fails."""
-    failed_task: PlannedTask | None = None
-    """The task to which the failure belongs."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopTask:
-    """An attempt is under way and is to be ended."""
-
-    task: PlannedTask
-    """Its task."""
-    reason: str
-    """Why, for people."""
-
-
-Action = TaskMade | TasksMade | TaskChanged | RunChanged | StopTask
-"""What follows from an event."""
 
 
 class OutcomeError(Exception):
@@ -182,31 +69,37 @@ class _Ending:
     event: RunEvent
     failure: Failure | None = None
     task: PlannedTask | None = None
+    caught: bool = False
 
 
 class Plan:
     """The state of one run.
 
     Args:
-        graph: A valid graph without what is not supported yet.
-        inputs: Parameters and constants.
+        graph: A valid graph.
+        inputs: Parameters, constants and configs.
         max_num_splits: The largest number of tasks that one foreach may make.
+        chance: Draws a number from -1 to 1, for the waits before retries.
 
     Attributes:
         graph: The graph.
-        inputs: Parameters and constants.
+        inputs: Parameters, constants and configs.
         state: Where the run is in its lifecycle.
         tasks: All tasks so far, by id.
     """
 
-    def __init__(self, graph: Graph, inputs: Environment, *, max_num_splits: int) -> None:
+    def __init__(
+        self, graph: Graph, inputs: Environment, *, max_num_splits: int, chance: Callable[[], float]
+    ) -> None:
         self.graph = graph
         self.inputs = inputs
         self.state = RunState.PENDING
         self.tasks: dict[int, PlannedTask] = {}
         self._max_num_splits = max_num_splits
+        self._chance = chance
         self._ready: dict[int, PlannedTask] = {}
         self._active: dict[int, PlannedTask] = {}
+        self._waiting: dict[int, PlannedTask] = {}
         self._ending: _Ending | None = None
 
     @property
@@ -216,8 +109,9 @@ class Plan:
 
     @property
     def is_settled(self) -> bool:
-        """True when all that is left is `finish`: no task is ready or active, and none will be."""
-        return self.is_ending and not self._active and not self._ready and self.state not in RUN_ENDS
+        """True when all that is left is `finish`: no task is ready, active or waiting, and none will be."""
+        is_busy = self._active or self._ready or self._waiting
+        return self.is_ending and not is_busy and self.state not in RUN_ENDS
 
     def start(self) -> list[Action]:
         """Starts the run.
@@ -264,7 +158,7 @@ class Plan:
         task.releases += 1
         if task.releases > MAX_RELEASES:
             message = f"Task {task.step.name}/{task.id} could not be begun {task.releases} times. {why}"
-            return self.fail(task_id, Failure(kind=FailureKind.INTERNAL, message=message))
+            return self._fail_for_good(task, Failure(kind=FailureKind.INTERNAL, message=message))
         task.state = advance(TASK, task.state, TaskEvent.RELEASE)
         self._ready[task_id] = self._active.pop(task_id)
         return [TaskChanged(task, task.state)]
@@ -292,27 +186,49 @@ class Plan:
         actions += self._follow(task, outcome)
         for joined in task.joins:
             joined.left = {}
-        task.joins, task.environment = (), {}
+        task.joins, task.environment, task.failure = (), {}, None
         return actions
 
     def fail(self, task_id: int, failure: Failure) -> list[Action]:
-        """Ends a task for good: its attempt failed, or it cannot be begun. The run fails with it.
+        """Takes note that the attempt of a task failed, or that a task can't be begun.
 
         Args:
-            task_id: The task, which is ready or active.
+            task_id: The task, which is active; or ready, when it can't be begun.
             failure: Why.
 
         Returns:
-            The task has failed, and the others are ended; or it is cancelled, when the plan is ending.
+            The task waits for another attempt; or it has failed, and with it the run, so that the others are ended;
+            or it is cancelled, when the plan is ending.
         """
-        task = self._active.get(task_id) or self._ready[task_id]
+        task = self._active.get(task_id)
+        if task is None:
+            return self._fail_for_good(self._ready[task_id], failure)
         if self.is_ending:
             return self._end_task(task, TaskEvent.CANCEL)
-        actions = self._end_task(task, TaskEvent.FAIL, failure)
-        actions += self._stop(
-            _Ending(RunEvent.FAIL, failure, task), f"Task {task.step.name}/{task.id} failed."
-        )
-        return actions
+        task.failure = failure
+        policy = task.step.policy
+        if policy.retry is not None and task.tries <= policy.retry.times and policy.retry.covers(failure):
+            return self._wait(task, failure, policy.retry.wait_ms(task.tries, self._chance()))
+        if policy.catch is not None and not task.only_handles:
+            task.only_handles = True
+            return self._wait(task, failure, 0)
+        return self._fail_for_good(task, failure)
+
+    def retry(self, task_id: int) -> list[Action]:
+        """Ends the wait of a task. Does nothing when it does not wait any more, because the plan is ending.
+
+        Args:
+            task_id: The task.
+
+        Returns:
+            The task is ready.
+        """
+        task = self._waiting.pop(task_id, None)
+        if task is None:
+            return []
+        task.state = advance(TASK, task.state, TaskEvent.RETRY_DUE)
+        self._ready[task_id] = task
+        return [TaskChanged(task, task.state)]
 
     def cancel(self, reason: str) -> list[Action]:
         """Cancels the run. Does nothing when it is ending or has ended.
@@ -347,7 +263,19 @@ class Plan:
         if self._ending is None or not self.is_settled:
             raise RuntimeError("The plan is not settled. This is a bug in Instep.")
         self.state = advance(RUN, self.state, self._ending.event)
-        return [RunChanged(self.state, self._ending.failure, self._ending.task)]
+        ending = self._ending
+        return [RunChanged(self.state, ending.failure, ending.task, ending.caught)]
+
+    def _wait(self, task: PlannedTask, failure: Failure, wait_ms: int) -> list[Action]:
+        task.state = advance(TASK, task.state, TaskEvent.RETRY)
+        self._waiting[task.id] = self._active.pop(task.id)
+        return [TaskRetried(task, failure, wait_ms)]
+
+    def _fail_for_good(self, task: PlannedTask, failure: Failure) -> list[Action]:
+        """Ends a task that is ready or active, and the run with it."""
+        actions = self._end_task(task, TaskEvent.FAIL, failure)
+        ending = _Ending(RunEvent.FAIL, failure, task)
+        return [*actions, *self._stop(ending, f"Task {task.step.name}/{task.id} failed.")]
 
     def _follow(self, task: PlannedTask, outcome: Outcome) -> list[Action]:
         """Goes on from a task along its transition."""
@@ -359,11 +287,14 @@ class Plan:
                 return list(self._split(task))
             case TransitionKind.FOREACH:
                 return self._foreach(task, outcome.foreach_count or 0)
+            case TransitionKind.SWITCH:
+                chosen = transition.cases[outcome.switch_case or 0]
+                return self._enter(self.graph.step(chosen.target), task)
             case TransitionKind.END:
-                self._ending = _Ending(RunEvent.SUCCEED)
+                self._ending = _Ending(RunEvent.SUCCEED, caught=outcome.caught)
                 return []
-            case _:
-                raise NotImplementedError(f"Transition {transition.kind} of step {task.step.name!r}.")
+            case TransitionKind.UNKNOWN:
+                raise RuntimeError(f"Step {task.step.name!r} has no transition. This is a bug in Instep.")
 
     def _enter(self, step: GraphStep, task: PlannedTask) -> list[Action]:
         """Makes the task of a step that follows another one, unless it is a join that still waits."""
@@ -373,13 +304,13 @@ class Plan:
                 parents=(task,),
                 environment=task.left,
                 frames=task.frames,
-                scope=task._scope,
-                place=task._place,
+                scope=task.scope,
+                place=task.place,
             )
-        scope = task._scope
-        if scope is None or scope.arrived[task._place] is not None:
+        scope = task.scope
+        if scope is None or scope.arrived[task.place] is not None:
             raise RuntimeError(f"Task {task.id} arrives at no open place of a join. This is a bug in Instep.")
-        scope.arrived[task._place] = task
+        scope.arrived[task.place] = task
         scope.missing -= 1
         if scope.missing:
             return []
@@ -389,13 +320,13 @@ class Plan:
             parents=tuple(arrived for arrived in scope.arrived if arrived is not None),
             environment=self.inputs,
             frames=splitter.frames,
-            scope=splitter._scope,
-            place=splitter._place,
+            scope=splitter.scope,
+            place=splitter.place,
         )
 
     def _split(self, task: PlannedTask) -> Iterator[Action]:
         targets = task.step.transition.targets
-        scope = _Scope(task, [None] * len(targets), len(targets))
+        scope = Scope(task, [None] * len(targets), len(targets))
         for place, target in enumerate(targets):
             yield from self._make(
                 self.graph.step(target),
@@ -411,7 +342,7 @@ class Plan:
         if count > self._max_num_splits:
             failure = _too_many(task, count, self._max_num_splits)
             return self._stop(_Ending(RunEvent.FAIL, failure), failure.message)
-        scope = _Scope(task, [None] * count, count)
+        scope = Scope(task, [None] * count, count)
         step = self.graph.step(transition.targets[0])
         items = task.left[transition.foreach]
         actions: list[Action] = [TasksMade(step, count, task)]
@@ -436,7 +367,7 @@ class Plan:
         parents: tuple[PlannedTask, ...],
         environment: Environment,
         frames: tuple[Frame, ...],
-        scope: _Scope | None = None,
+        scope: Scope | None = None,
         place: int = 0,
     ) -> list[Action]:
         task = PlannedTask(
@@ -447,8 +378,8 @@ class Plan:
             environment=environment,
             frames=frames,
             joins=parents if step.is_join else (),
-            _scope=scope,
-            _place=place,
+            scope=scope,
+            place=place,
         )
         task.state = advance(TASK, task.state, TaskEvent.INPUTS_READY)
         self.tasks[task.id] = self._ready[task.id] = task
@@ -458,16 +389,18 @@ class Plan:
         task.state = advance(TASK, task.state, event)
         self._active.pop(task.id, None)
         self._ready.pop(task.id, None)
+        self._waiting.pop(task.id, None)
         return [TaskChanged(task, task.state, failure)]
 
     def _stop(self, ending: _Ending, reason: str) -> list[Action]:
-        """Begins to end the run: what is ready will not run, what is active is to be ended."""
+        """Begins to end the run: what is ready or waits will not run, what is active is to be ended."""
         self._ending = ending
         actions: list[Action] = []
-        if self._active or self._ready or ending.event is RunEvent.CANCEL:
+        idle = [*self._ready.values(), *self._waiting.values()]
+        if self._active or idle or ending.event is RunEvent.CANCEL:
             self.state = advance(RUN, self.state, RunEvent.STOP)
             actions.append(RunChanged(self.state, ending.failure, ending.task))
-        for task in list(self._ready.values()):
+        for task in idle:
             actions += self._end_task(task, TaskEvent.CANCEL)
         actions += (StopTask(task, reason) for task in self._active.values())
         return actions
@@ -476,6 +409,11 @@ class Plan:
 def _check_fit(task: PlannedTask, left: Environment, outcome: Outcome) -> None:
     """Refuses a report that does not fit the transition of its step."""
     transition = task.step.transition
+    if transition.kind is TransitionKind.SWITCH and outcome.switch_case not in range(len(transition.cases)):
+        raise OutcomeError(
+            f"Step {task.step.name!r} goes on by a switch with {len(transition.cases)} cases, so its report needs"
+            f" switch_case from 0 on, not {outcome.switch_case}."
+        )
     if transition.kind is not TransitionKind.FOREACH:
         return
     if outcome.foreach_count is None or outcome.foreach_count < 1:

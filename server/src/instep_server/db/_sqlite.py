@@ -41,6 +41,7 @@ SCHEMA = (
 	graph BLOB NOT NULL,
 	request_id TEXT NOT NULL,
 	request_hash TEXT NOT NULL,
+	caught INTEGER,
 	max_workers INTEGER DEFAULT 0 NOT NULL,
 	max_num_splits INTEGER DEFAULT 0 NOT NULL,
 	max_log_bytes INTEGER DEFAULT 0 NOT NULL,
@@ -86,10 +87,10 @@ SCHEMA = (
 	timings TEXT NOT NULL,
 	max_rss_bytes INTEGER NOT NULL,
 	logs_closed INTEGER NOT NULL,
+	reads TEXT,
 	foreach_count INTEGER,
 	switch_case INTEGER,
 	reuse_key TEXT,
-	reads TEXT,
 	ran_run INTEGER,
 	ran_task INTEGER,
 	ran_attempt INTEGER,
@@ -184,7 +185,7 @@ WHERE artifacts.run = :run AND artifacts.task = :task AND artifacts.attempt = :a
 
 ASK_TO_CANCEL = """UPDATE runs SET cancel_reason=coalesce(runs.cancel_reason, :reason) WHERE runs.id = :of_run"""
 
-ATTEMPTS = """SELECT attempts.run, attempts.task, attempts.number, attempts.state, attempts.leased_unix_ms, attempts.finished_unix_ms, attempts.failure, attempts.pid, attempts.host, attempts.worker, attempts.timings, attempts.max_rss_bytes, attempts.logs_closed, attempts.foreach_count, attempts.switch_case, attempts.reuse_key, attempts.reads, attempts.ran_run, attempts.ran_task, attempts.ran_attempt
+ATTEMPTS = """SELECT attempts.run, attempts.task, attempts.number, attempts.state, attempts.leased_unix_ms, attempts.finished_unix_ms, attempts.failure, attempts.pid, attempts.host, attempts.worker, attempts.timings, attempts.max_rss_bytes, attempts.logs_closed, attempts.reads, attempts.foreach_count, attempts.switch_case, attempts.reuse_key, attempts.ran_run, attempts.ran_task, attempts.ran_attempt
 FROM attempts
 WHERE attempts.run = :run AND attempts.task BETWEEN :first AND :last ORDER BY attempts.task, attempts.number"""
 
@@ -218,7 +219,7 @@ WHERE tags.name = :tag
 
 DELETE_TAG = """DELETE FROM tags WHERE tags.run = :run AND tags.name = :name AND tags.is_system = 0"""
 
-END_ATTEMPT = """UPDATE attempts SET state=:state, finished_unix_ms=:finished_unix_ms, failure=:failure, timings=:timings, max_rss_bytes=:max_rss_bytes WHERE attempts.run = :of_run AND attempts.task = :of_task AND attempts.number = :of_attempt"""
+END_ATTEMPT = """UPDATE attempts SET state=:state, finished_unix_ms=:finished_unix_ms, failure=:failure, timings=:timings, max_rss_bytes=:max_rss_bytes, reads=:reads WHERE attempts.run = :of_run AND attempts.task = :of_task AND attempts.number = :of_attempt"""
 
 EVENTS = """SELECT events.cursor, events.run, events.at_unix_ms, events.kind, events.state, events.step, events.task, events.attempt, events.language, events.pid, events.foreach_path, events.count, events.artifacts, events.artifact_bytes, events.text, events.failure
 FROM events
@@ -241,7 +242,7 @@ WHERE runs.flow = flows.id) ORDER BY flows.name"""
 
 INSERT_ARTIFACT = """INSERT INTO artifacts (run, task, attempt, name, kind, hash, manifest_size, size, portable, summary, type, producer, producer_step, language) VALUES (:run, :task, :attempt, :name, :kind, :hash, :manifest_size, :size, :portable, :summary, :type, :producer, :producer_step, :language)"""
 
-INSERT_ATTEMPT = """INSERT INTO attempts (run, task, number, state, leased_unix_ms, finished_unix_ms, failure, pid, host, worker, timings, max_rss_bytes, logs_closed, foreach_count, switch_case, reuse_key, reads, ran_run, ran_task, ran_attempt) VALUES (:run, :task, :number, :state, :leased_unix_ms, :finished_unix_ms, :failure, :pid, :host, :worker, :timings, :max_rss_bytes, :logs_closed, :foreach_count, :switch_case, :reuse_key, :reads, :ran_run, :ran_task, :ran_attempt)"""
+INSERT_ATTEMPT = """INSERT INTO attempts (run, task, number, state, leased_unix_ms, finished_unix_ms, failure, pid, host, worker, timings, max_rss_bytes, logs_closed, reads, foreach_count, switch_case, reuse_key, ran_run, ran_task, ran_attempt) VALUES (:run, :task, :number, :state, :leased_unix_ms, :finished_unix_ms, :failure, :pid, :host, :worker, :timings, :max_rss_bytes, :logs_closed, :reads, :foreach_count, :switch_case, :reuse_key, :ran_run, :ran_task, :ran_attempt)"""
 
 INSERT_EVENT = """INSERT INTO events (run, at_unix_ms, kind, state, step, task, attempt, language, pid, foreach_path, count, artifacts, artifact_bytes, text, failure) VALUES (:run, :at_unix_ms, :kind, :state, :step, :task, :attempt, :language, :pid, :foreach_path, :count, :artifacts, :artifact_bytes, :text, :failure)"""
 
@@ -249,7 +250,7 @@ INSERT_LOG_CHUNK = """INSERT INTO log_chunks (run, task, attempt, stream, start,
 
 INSERT_MANIFEST = """INSERT INTO manifests (hash, bytes) VALUES (:hash, :bytes) ON CONFLICT DO NOTHING"""
 
-INSERT_RUN = """INSERT INTO runs (flow, number, state, created_unix_ms, started_unix_ms, finished_unix_ms, user_name, namespace, file, working_directory, owner, cancel_reason, origin_run, failure, failed_task, graph, request_id, request_hash, max_workers, max_num_splits, max_log_bytes, on_loss, project, project_branch) VALUES (:flow, :number, :state, :created_unix_ms, :started_unix_ms, :finished_unix_ms, :user_name, :namespace, :file, :working_directory, :owner, :cancel_reason, :origin_run, :failure, :failed_task, :graph, :request_id, :request_hash, :max_workers, :max_num_splits, :max_log_bytes, :on_loss, :project, :project_branch) RETURNING id"""
+INSERT_RUN = """INSERT INTO runs (flow, number, state, created_unix_ms, started_unix_ms, finished_unix_ms, user_name, namespace, file, working_directory, owner, cancel_reason, origin_run, failure, failed_task, graph, request_id, request_hash, caught, max_workers, max_num_splits, max_log_bytes, on_loss, project, project_branch) VALUES (:flow, :number, :state, :created_unix_ms, :started_unix_ms, :finished_unix_ms, :user_name, :namespace, :file, :working_directory, :owner, :cancel_reason, :origin_run, :failure, :failed_task, :graph, :request_id, :request_hash, :caught, :max_workers, :max_num_splits, :max_log_bytes, :on_loss, :project, :project_branch) RETURNING id"""
 
 INSERT_TAG = """INSERT INTO tags (run, name, is_system) VALUES (:run, :name, :is_system) ON CONFLICT DO NOTHING"""
 
@@ -274,7 +275,7 @@ NEWEST_EVENT = """SELECT coalesce(max(events.cursor), 0) AS coalesce_1
 FROM events
 WHERE events.run = :run"""
 
-NEWEST_RUN = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
+NEWEST_RUN = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
 FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task
 WHERE flows.name = :flow ORDER BY runs.number DESC
  LIMIT 1 OFFSET 0"""
@@ -310,15 +311,15 @@ PARENT_ATTEMPT = """SELECT parent.number, parent.attempts
 FROM tasks AS child JOIN tasks AS parent ON parent.run = child.run AND parent.number = child.inherits
 WHERE child.run = :run AND child.number = :task"""
 
-RUN = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
+RUN = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
 FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task
 WHERE flows.name = :flow AND runs.number = :number"""
 
-RUN_BY_ID = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
+RUN_BY_ID = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
 FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task
 WHERE runs.id = :run"""
 
-RUN_BY_REQUEST = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
+RUN_BY_REQUEST = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
 FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task
 WHERE runs.request_id = :request_id"""
 
@@ -402,6 +403,6 @@ TO_CANCEL = """SELECT runs.id, runs.cancel_reason
 FROM runs
 WHERE runs.state IN (1, 2) AND runs.owner = :owner AND runs.cancel_reason IS NOT NULL"""
 
-UPDATE_RUN = """UPDATE runs SET state=:state, started_unix_ms=coalesce(runs.started_unix_ms, :started_unix_ms), finished_unix_ms=:finished_unix_ms, failure=coalesce(runs.failure, :failure), failed_task=coalesce(runs.failed_task, :failed_task) WHERE runs.id = :of_run"""
+UPDATE_RUN = """UPDATE runs SET state=:state, started_unix_ms=coalesce(runs.started_unix_ms, :started_unix_ms), finished_unix_ms=:finished_unix_ms, failure=coalesce(runs.failure, :failure), failed_task=coalesce(runs.failed_task, :failed_task), caught=:caught WHERE runs.id = :of_run"""
 
 UPDATE_TASK = """UPDATE tasks SET state=:state, finished_unix_ms=:finished_unix_ms, attempts=:attempts WHERE tasks.run = :of_run AND tasks.number = :of_task"""

@@ -65,6 +65,8 @@ runs = Table(
     Column("graph", LargeBinary, nullable=False),
     Column("request_id", Text, nullable=False, unique=True),
     Column("request_hash", Text, nullable=False),
+    # 1 when its last step ended by an error that `catch` handled.
+    Column("caught", Integer),
     # What the run was asked for, so that one that resumes it can do the same. 0: nothing was said.
     Column("max_workers", Integer, nullable=False, server_default=_ZERO),
     Column("max_num_splits", Integer, nullable=False, server_default=_ZERO),
@@ -125,6 +127,7 @@ attempts = Table(
     Column("state", Integer, nullable=False),
     Column("leased_unix_ms", Integer, nullable=False),
     Column("finished_unix_ms", Integer),
+    # Why it failed, or what `catch` handled when it succeeded.
     Column("failure", LargeBinary),
     Column("pid", Integer, nullable=False),
     Column("host", Text, nullable=False),
@@ -134,13 +137,13 @@ attempts = Table(
     Column("max_rss_bytes", Integer, nullable=False),
     # 1 when its logs will not grow any more.
     Column("logs_closed", Integer, nullable=False),
+    # Names of the inputs that it looked at, as a JSON list. Null: not known.
+    Column("reads", Text),
     # What its report says about how the step goes on. Null: nothing.
     Column("foreach_count", Integer),
     Column("switch_case", Integer),
     # Digest of its code and of all else that decides what it does, but for what it read. Null: it can't be reused.
     Column("reuse_key", Text),
-    # JSON: the names that user code read, each with a digest of what was there.
-    Column("reads", Text),
     # For the attempt of a clone: the attempt that ran, which has the logs. Null: this one.
     Column("ran_run", Integer),
     Column("ran_task", Integer),

@@ -90,6 +90,7 @@ UPDATE_RUN = (
         finished_unix_ms=bindparam("finished_unix_ms"),
         failure=func.coalesce(runs.c.failure, bindparam("failure")),
         failed_task=func.coalesce(runs.c.failed_task, bindparam("failed_task")),
+        caught=bindparam("caught"),
     )
 )
 
@@ -125,6 +126,7 @@ END_ATTEMPT = (
         failure=bindparam("failure"),
         timings=bindparam("timings"),
         max_rss_bytes=bindparam("max_rss_bytes"),
+        reads=bindparam("reads"),
     )
 )
 CLOSE_LOGS = update(attempts).where(_of_attempt).values(logs_closed=_ONE)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -30,8 +30,7 @@ def upgrade() -> None:
 
     for name in ("foreach_count", "switch_case"):
         op.add_column("attempts", sa.Column(name, sa.Integer()))
-    for name in ("reuse_key", "reads"):
-        op.add_column("attempts", sa.Column(name, sa.Text()))
+    op.add_column("attempts", sa.Column("reuse_key", sa.Text()))
     for name in ("ran_run", "ran_task", "ran_attempt"):
         op.add_column("attempts", sa.Column(name, sa.Integer()))
     op.create_index("attempts_by_reuse_key", "attempts", ["reuse_key"])
