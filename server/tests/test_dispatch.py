@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from graph_builder import valid
+from hypothesis import given
+from hypothesis import strategies as st
 from instep_server.core.dispatch import Dispatch, PoolKey, pool_of
 from instep_server.core.graph_types import Isolation
 from instep_server.core.policy import NOTHING, Resources
@@ -102,3 +104,93 @@ def test_pool_of_ties_reuse_to_its_step() -> None:
     step = valid({"start": ""}).step("start")
     assert pool_of(step, NOTHING).step == ""
     assert pool_of(step, NOTHING).isolation is Isolation.FORK
+
+
+def pool(**needs: int) -> PoolKey:
+    return PoolKey(
+        language="python", file="/a.py", isolation=Isolation.FORK, step="", needs=Resources(**needs)
+    )
+
+
+def test_tasks_wait_for_what_they_need() -> None:
+    two_cores = pool(millicpu=2000)
+    dispatch = Dispatch(8, MACHINE)
+    for task in (1, 2, 3):
+        dispatch.put(two_cores, task)
+    assert dispatch.wanted() == [two_cores, two_cores]
+    assert dispatch.arrived(two_cores) == 1
+    assert dispatch.wanted() == []
+    dispatch.done(two_cores)
+    assert dispatch.wanted() == [two_cores]
+
+
+def test_everything_that_is_needed_counts() -> None:
+    memory, gpu = pool(memory_mb=5000), pool(gpu=1)
+    dispatch = Dispatch(8, MACHINE)
+    for task, key in enumerate((memory, gpu, memory, gpu)):
+        dispatch.put(key, task)
+    assert dispatch.wanted() == [memory, gpu]
+
+
+def test_task_that_waits_is_not_overtaken_but_by_those_that_need_nothing() -> None:
+    small, large = pool(millicpu=1000), pool(millicpu=4000)
+    dispatch = Dispatch(8, MACHINE)
+    for task, key in enumerate((small, large, small, A)):
+        dispatch.put(key, task)
+    assert dispatch.wanted() == [small, A]
+    assert dispatch.arrived(small) == 0
+    dispatch.done(small)
+    assert dispatch.wanted() == [large]
+
+
+def test_max_workers_holds_beside_what_the_machine_has() -> None:
+    one_core = pool(millicpu=1000)
+    dispatch = Dispatch(2, MACHINE)
+    for task in (1, 2, 3):
+        dispatch.put(one_core, task)
+    assert len(dispatch.wanted()) == 2
+
+
+def test_next_for_waits_for_what_the_task_needs() -> None:
+    large, small = pool(millicpu=4000), pool(millicpu=1000)
+    dispatch = Dispatch(8, MACHINE)
+    dispatch.put(large, 1)
+    dispatch.wanted()
+    dispatch.arrived(large)
+    dispatch.done(large)
+    dispatch.put(small, 2)
+    dispatch.wanted()
+    dispatch.put(large, 3)
+    dispatch.arrived(small)
+    assert dispatch.next_for(large) is None
+    dispatch.done(small)
+    assert dispatch.next_for(large) == 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), max_size=12),
+    st.integers(1, 5),
+    st.data(),
+)
+def test_all_tasks_run_and_never_more_than_fit(
+    demands: list[tuple[int, int]], max_workers: int, data: st.DataObject
+) -> None:
+    machine = Resources(millicpu=4, gpu=2)
+    dispatch = Dispatch(max_workers, machine)
+    keys = [pool(millicpu=cpu, gpu=gpu) for cpu, gpu in demands]
+    for task, key in enumerate(keys):
+        dispatch.put(key, task)
+    running, done = [], 0
+    while done < len(keys):
+        for key in dispatch.wanted():
+            assert dispatch.arrived(key) is not None
+            running.append(key)
+        assert running, "something can always run"
+        assert len(running) <= max_workers
+        left = machine
+        for key in running:
+            left -= key.needs
+        assert NOTHING.fits(left)
+        dispatch.done(running.pop(data.draw(st.integers(0, len(running) - 1))))
+        done += 1
+    assert dispatch.wanted() == []

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 from graph_builder import valid
+from instep_server.core.decorators import with_decorators
 from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure, FailureKind
-from instep_server.core.planned import Outcome, RunChanged, StopTask, TaskChanged, TaskMade, TasksMade
+from instep_server.core.graph_types import Decorator
+from instep_server.core.planned import (
+    Action,
+    Outcome,
+    RunChanged,
+    StopTask,
+    TaskChanged,
+    TaskMade,
+    TaskRetried,
+    TasksMade,
+)
+from instep_server.core.policy import NOTHING
 from instep_server.core.scheduler import MAX_RELEASES, OutcomeError, Plan
 from instep_server.core.states import IllegalTransitionError, RunState, TaskState
 from plan_driver import Driver, artifact
@@ -26,7 +38,10 @@ NESTED = {
     "close_outer!": "end",
     "end": "",
 }
-BOOM = Failure(kind=FailureKind.USER_ERROR, message="Boom.")
+SWITCH = {"start": "?a b", "a": "meet", "b": "meet", "meet": "end", "end": ""}
+LOOP = {"start": "again", "again": "?again out", "out": "end", "end": ""}
+BOOM = Failure(kind=FailureKind.USER_ERROR, message="Boom.", classes=("builtins.ValueError",))
+LOST = Failure(kind=FailureKind.WORKER_LOST, message="Killed.", signal=9)
 
 
 def made(actions) -> list[str]:
@@ -305,3 +320,220 @@ def test_events_at_the_wrong_time_are_bugs() -> None:
 def test_artifact_of_a_task_knows_its_producer() -> None:
     one = Artifact(name="x", hash="h", manifest_size=1, producer=3, producer_step="a")
     assert (one.producer, one.producer_step) == (3, "a")
+
+
+def test_switch_makes_the_task_of_the_chosen_step_only() -> None:
+    driver = Driver(valid(SWITCH))
+    driver.start()
+    driver.lease(1)
+    assert made(driver.take(driver.plan.succeed(1, Outcome(switch_case=1)))) == ["b"]
+    assert made(driver.run(2)) == ["meet"]
+    assert driver.plan.tasks[3].parents == (2,)
+    driver.run_all()
+    assert [task.step.name for task in driver.plan.tasks.values()] == ["start", "b", "meet", "end"]
+
+
+def test_paths_of_a_switch_meet_with_all_that_the_path_left() -> None:
+    driver = Driver(valid(SWITCH))
+    driver.start()
+    driver.lease(1)
+    driver.take(driver.plan.succeed(1, Outcome(outputs=[artifact("before", "1")], switch_case=0)))
+    driver.run(2)
+    assert {*driver.plan.tasks[3].environment} == {"p", "before", "trace"}
+
+
+@pytest.mark.parametrize("case", [None, -1, 2])
+def test_switch_needs_one_of_its_cases(case: int | None) -> None:
+    driver = Driver(valid(SWITCH))
+    driver.start()
+    driver.lease(1)
+    with pytest.raises(OutcomeError, match=r"a switch with 2 cases, so its report needs switch_case"):
+        driver.plan.succeed(1, Outcome(switch_case=case))
+    assert driver.plan.tasks[1].state is TaskState.ACTIVE
+
+
+def test_switch_in_a_branch_arrives_at_the_join_by_the_path_it_took() -> None:
+    flow = {"start": "s c", "s": "?a b", "a": "j", "b": "j", "c": "j", "j!": "end", "end": ""}
+    driver = Driver(valid(flow))
+    driver.start()
+    driver.run(1)
+    driver.lease(2)
+    driver.take(driver.plan.succeed(2, Outcome(switch_case=1)))
+    driver.run(3)
+    assert made(driver.run(4)) == ["j"]
+    assert [joined.step.name for joined in driver.plan.tasks[5].joins] == ["b", "c"]
+
+
+def test_each_item_of_a_foreach_chooses_for_itself() -> None:
+    flow = {"start": "*s", "s": "?a b", "a": "j", "b": "j", "j!": "end", "end": ""}
+    driver = Driver(valid(flow))
+    driver.start()
+    driver.run(1)
+    for task_id, case in ((2, 1), (3, 0)):
+        driver.lease(task_id)
+        driver.take(driver.plan.succeed(task_id, Outcome(switch_case=case)))
+    driver.run(4)
+    driver.run(5)
+    assert [joined.step.name for joined in driver.plan.tasks[6].joins] == ["b", "a"]
+
+
+def test_each_round_of_a_recursion_is_a_task_that_starts_from_the_one_before() -> None:
+    driver = Driver(valid(LOOP))
+    driver.start()
+    driver.run(1)
+    for task_id in (2, 3):
+        driver.lease(task_id)
+        outputs = [artifact("n", str(task_id))]
+        driver.take(driver.plan.succeed(task_id, Outcome(outputs=outputs, switch_case=0)))
+    last = driver.plan.tasks[4]
+    assert (last.step.name, last.parents, last.environment["n"].hash) == ("again", (3,), "3")
+    driver.lease(4)
+    assert made(driver.take(driver.plan.succeed(4, Outcome(switch_case=1)))) == ["out"]
+
+
+def test_items_may_take_different_numbers_of_rounds() -> None:
+    flow = {"start": "*again", "again": "?again out", "out": "j", "j!": "end", "end": ""}
+    driver = Driver(valid(flow))
+    driver.start()
+    driver.run(1)
+    for task_id, case in ((2, 0), (3, 1), (4, 0), (6, 1)):
+        driver.lease(task_id)
+        driver.take(driver.plan.succeed(task_id, Outcome(switch_case=case)))
+    rounds = [task.foreach_path for task in driver.plan.tasks.values() if task.step.name == "again"]
+    assert rounds == [(0,), (1,), (0,), (0,)]
+    driver.run(5)
+    driver.run(7)
+    assert [joined.foreach_path for joined in driver.plan.tasks[8].joins] == [(0,), (1,)]
+
+
+def decorated(flow: dict[str, str], **decorators: str) -> Driver:
+    """A plan that has started, whose steps all have these decorators."""
+    extra = [Decorator(name=name, arguments=arguments) for name, arguments in decorators.items()]
+    graph, problems = with_decorators(valid(flow), extra)
+    assert problems == ()
+    driver = Driver(graph)
+    driver.start()
+    return driver
+
+
+def try_once(driver: Driver, failure: Failure = BOOM) -> list[Action]:
+    """Fails an attempt of the first task, and ends its wait."""
+    driver.lease(1)
+    actions = [*driver.take(driver.plan.fail(1, failure))]
+    driver.take(driver.plan.retry(1))
+    return actions
+
+
+def test_failed_attempt_is_followed_by_another_with_the_same_inputs() -> None:
+    driver = decorated(LINE, retry='{"times": 1}')
+    task = driver.plan.tasks[1]
+    assert task.max_attempts == 2
+    assert try_once(driver) == [TaskRetried(task, BOOM, 0)]
+    assert (task.state, task.failure, task.environment) == (TaskState.READY, BOOM, driver.plan.inputs)
+    driver.run(1)
+    assert (task.attempts, task.state, task.failure) == (2, TaskState.SUCCEEDED, None)
+
+
+def test_last_attempt_fails_the_run() -> None:
+    driver = decorated(LINE, retry='{"times": 1}')
+    try_once(driver)
+    assert try_once(driver)[0] == TaskChanged(driver.plan.tasks[1], TaskState.FAILED, BOOM)
+    assert driver.plan.is_settled
+
+
+def test_waits_grow_with_each_attempt() -> None:
+    driver = decorated(LINE, retry='{"times": 3, "wait_seconds": 2, "backoff": 2, "jitter": 0.5}')
+    waits = [
+        action.wait_ms for _ in range(3) for action in try_once(driver) if isinstance(action, TaskRetried)
+    ]
+    assert waits == [3000, 6000, 12_000]
+
+
+def test_attempts_that_never_began_cost_no_retry() -> None:
+    driver = decorated(LINE, retry='{"times": 1}')
+    task = driver.plan.tasks[1]
+    driver.lease(1)
+    driver.take(driver.plan.release(1, "Lost."))
+    try_once(driver)
+    assert (task.attempts, task.tries, task.max_attempts) == (2, 1, 3)
+    driver.lease(1)
+    assert task.attempts == task.max_attempts
+
+
+def test_on_keeps_other_failures_from_being_retried() -> None:
+    driver = decorated(LINE, retry='{"times": 2, "on": "WorkerLost"}')
+    assert isinstance(try_once(driver, LOST)[0], TaskRetried)
+    assert try_once(driver, BOOM)[0] == TaskChanged(driver.plan.tasks[1], TaskState.FAILED, BOOM)
+
+
+def test_caught_error_goes_on_like_a_success_and_is_told_at_the_end() -> None:
+    driver = decorated({"start": ""}, catch="{}")
+    driver.lease(1)
+    driver.take(driver.plan.succeed(1, Outcome(caught=True)))
+    assert driver.take(driver.plan.finish()) == [RunChanged(RunState.SUCCEEDED, caught=True)]
+
+
+def test_only_the_last_step_tells_whether_the_run_was_caught() -> None:
+    driver = decorated(LINE, catch="{}")
+    driver.lease(1)
+    driver.take(driver.plan.succeed(1, Outcome(caught=True)))
+    driver.run_all()
+    assert driver.actions[-1] == RunChanged(RunState.SUCCEEDED)
+
+
+def test_death_on_the_last_attempt_is_caught_by_one_more() -> None:
+    driver = decorated(LINE, retry='{"times": 1}', catch="{}")
+    task = driver.plan.tasks[1]
+    try_once(driver, LOST)
+    assert (task.only_handles, task.max_attempts) == (False, 2)
+    assert try_once(driver, LOST) == [TaskRetried(task, LOST, 0)]
+    assert (task.only_handles, task.max_attempts, task.failure) == (True, 3, LOST)
+    driver.run(1)
+    assert (task.state, task.attempts) == (TaskState.SUCCEEDED, 3)
+
+
+def test_catch_that_fails_too_fails_the_run() -> None:
+    driver = decorated(LINE, catch="{}")
+    try_once(driver, LOST)
+    assert try_once(driver, LOST)[0] == TaskChanged(driver.plan.tasks[1], TaskState.FAILED, LOST)
+
+
+def test_attempt_that_only_handles_needs_nothing() -> None:
+    driver = decorated(LINE, catch="{}", resources='{"cpu": 2}')
+    assert driver.plan.tasks[1].needs.millicpu == 2000
+    try_once(driver, LOST)
+    assert driver.plan.tasks[1].needs == NOTHING
+
+
+def test_task_that_waits_is_cancelled_when_the_run_ends() -> None:
+    driver = decorated(BRANCHES, retry='{"times": 1}')
+    driver.run(1)
+    driver.lease(2)
+    driver.take(driver.plan.fail(2, BOOM))
+    driver.take(driver.plan.cancel("Enough."))
+    assert driver.plan.tasks[2].state is TaskState.CANCELLED
+    assert driver.plan.retry(2) == []
+    assert driver.plan.is_settled
+
+
+def test_failure_while_the_run_ends_is_not_retried() -> None:
+    driver = decorated(BRANCHES, retry='{"times": 1}')
+    driver.run(1)
+    driver.lease(2)
+    driver.take(driver.plan.cancel("Enough."))
+    assert driver.take(driver.plan.fail(2, BOOM)) == [TaskChanged(driver.plan.tasks[2], TaskState.CANCELLED)]
+
+
+def test_task_that_cannot_be_begun_is_not_retried() -> None:
+    driver = decorated(LINE, retry='{"times": 1}')
+    assert driver.take(driver.plan.fail(1, BOOM))[0] == TaskChanged(
+        driver.plan.tasks[1], TaskState.FAILED, BOOM
+    )
+
+
+def test_ten_thousand_items_join_in_order() -> None:
+    driver = Driver(valid(EACH), lambda _: 10_000, max_num_splits=10_000)
+    driver.start()
+    driver.run_all(max)
+    join = next(task for task in driver.plan.tasks.values() if task.step.is_join)
+    assert join.parents == tuple(range(2, 10_002))

@@ -9,13 +9,15 @@ from graph_builder import valid
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from instep_server.core.decorators import with_decorators
 from instep_server.core.failure import Failure, FailureKind
-from instep_server.core.graph_types import Graph
+from instep_server.core.graph_types import Decorator, Graph
 from instep_server.core.planned import PlannedTask, TaskMade
 from instep_server.core.states import RUN_ENDS, TASK_ENDS, RunState, TaskState
 from plan_driver import Driver
 
 Block = tuple[str, list[list["Block"]]]
+BOOM = Failure(kind=FailureKind.USER_ERROR, message="Boom.")
 
 
 def _inner(blocks: st.SearchStrategy[Block]) -> st.SearchStrategy[Block]:
@@ -23,11 +25,13 @@ def _inner(blocks: st.SearchStrategy[Block]) -> st.SearchStrategy[Block]:
     return st.one_of(
         st.tuples(st.just("split"), st.lists(body, min_size=2, max_size=3)),
         st.tuples(st.just("foreach"), st.lists(body, min_size=1, max_size=1)),
+        st.tuples(st.just("switch"), st.lists(body, min_size=2, max_size=3)),
     )
 
 
 PLAIN: Block = ("plain", [])
-blocks = st.recursive(st.just(PLAIN), _inner, max_leaves=6)
+LOOP: Block = ("loop", [])
+blocks = st.recursive(st.sampled_from([PLAIN, LOOP]), _inner, max_leaves=6)
 flows = st.lists(blocks, max_size=3)
 
 
@@ -41,6 +45,12 @@ def write(body: list[Block]) -> Graph:
             name = f"s{next(numbers)}"
             if kind == "plain":
                 flow[name] = after
+            elif kind == "loop":
+                flow[f"{name}_out"] = after
+                flow[name] = f"?{name} {name}_out"
+            elif kind == "switch":
+                flow[f"{name}_met"] = after
+                flow[name] = "?" + " ".join(put(one, f"{name}_met") for one in bodies)
             else:
                 flow[f"{name}_join!"] = after
                 entries = [put(one, f"{name}_join") for one in bodies]
@@ -72,9 +82,10 @@ def tasks_of(driver: Driver) -> Counter[tuple[str, tuple[int, ...]]]:
 class Runs(RuleBasedStateMachine):
     """One run, in which anything may happen at any time."""
 
-    @initialize(body=flows)
-    def begin(self, body: list[Block]) -> None:
-        self.graph = write(body)
+    @initialize(body=flows, times=st.integers(0, 2))
+    def begin(self, body: list[Block], times: int) -> None:
+        retry = Decorator(name="retry", arguments=f'{{"times": {times}}}')
+        self.graph, _ = with_decorators(write(body), [retry])
         self.expected, self.expected_tasks = outcome_of(self.graph)
         self.driver = Driver(self.graph, items)
         self.driver.start()
@@ -98,13 +109,17 @@ class Runs(RuleBasedStateMachine):
         self.spoiled |= task.state is TaskState.FAILED
 
     @precondition(lambda self: self.driver.active)
-    @rule(data=st.data(), chance=st.integers(0, 9))
+    @rule(data=st.data(), chance=st.integers(0, 4))
     def fail(self, data: st.DataObject, chance: int) -> None:
         if chance == 0:
-            task_id = data.draw(st.sampled_from(sorted(self.driver.active)))
-            failure = Failure(kind=FailureKind.USER_ERROR, message="Boom.")
-            self.driver.take(self.driver.plan.fail(task_id, failure))
-            self.spoiled = True
+            task = self.driver.plan.tasks[data.draw(st.sampled_from(sorted(self.driver.active)))]
+            self.driver.take(self.driver.plan.fail(task.id, BOOM))
+            self.spoiled |= task.state is TaskState.FAILED
+
+    @precondition(lambda self: self.driver.waiting)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        self.driver.take(self.driver.plan.retry(data.draw(st.sampled_from(sorted(self.driver.waiting)))))
 
     @rule(chance=st.integers(0, 19))
     def cancel(self, chance: int) -> None:
@@ -115,7 +130,11 @@ class Runs(RuleBasedStateMachine):
     @invariant()
     def tasks_are_what_the_plan_says(self) -> None:
         for task in self.driver.plan.tasks.values():
-            place = {TaskState.READY: self.driver.ready, TaskState.ACTIVE: self.driver.active}
+            place = {
+                TaskState.READY: self.driver.ready,
+                TaskState.ACTIVE: self.driver.active,
+                TaskState.RETRY_WAIT: self.driver.waiting,
+            }
             assert (task.id in place.get(task.state, {})) == (task.state in place)
 
     @invariant()
@@ -133,15 +152,19 @@ class Runs(RuleBasedStateMachine):
     @invariant()
     def something_can_happen_until_the_end(self) -> None:
         plan = self.driver.plan
-        assert self.driver.ready or self.driver.active or plan.is_settled or plan.state in RUN_ENDS
+        can_go_on = self.driver.ready or self.driver.active or self.driver.waiting
+        assert bool(can_go_on) != (plan.is_settled or plan.state in RUN_ENDS)
         if plan.is_ending:
             assert not self.driver.ready
+            assert not self.driver.waiting
 
     def teardown(self) -> None:
         if not hasattr(self, "driver"):
             return
         driver = self.driver
-        while driver.ready or driver.active:
+        while driver.ready or driver.active or driver.waiting:
+            for task_id in list(driver.waiting):
+                driver.take(driver.plan.retry(task_id))
             for task_id in list(driver.ready):
                 driver.lease(task_id)
             for task_id in sorted(driver.active, reverse=True):

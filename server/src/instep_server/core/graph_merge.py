@@ -42,6 +42,7 @@ RUN_OPTIONS = frozenset(
         "namespace",
         "on-loss",
         "origin-run-id",
+        "reuse",
         "run-id",
         "run-id-file",
         "tag",

@@ -238,6 +238,13 @@ def _switch_form(step: StepSpec) -> Iterator[tuple[str, str, str]]:
             f"The switch in {name} has only one target, {quoted(transition.targets[0])}.",
             "A switch chooses between two or more steps; without a choice, lead there directly.",
         )
+    keys = [case.key for case in transition.cases]
+    if len(set(keys)) < len(keys):
+        yield (
+            "switch-keys",
+            f"The switch in {name} has two cases with the same key.",
+            "Give each its own key.",
+        )
 
 
 def _target_problems(
