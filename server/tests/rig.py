@@ -67,16 +67,25 @@ class StepDef:
     name: str
     targets: Sequence[str] = ()
     foreach: str = ""
+    switch: str = ""
     join: bool = False
     script: dict[str, object] = field(default_factory=dict)
     isolation: graph_pb2.Isolation = graph_pb2.ISOLATION_FORK
+    decorators: dict[str, dict[str, object]] = field(default_factory=dict)
+
+
+def decorator(name: str, **arguments: object) -> graph_pb2.Decorator:
+    """A decorator as the command line sends it."""
+    return graph_pb2.Decorator(name=name, arguments=json.dumps(arguments))
 
 
 def fragment(file: Path, steps: Sequence[StepDef], **more: Any) -> graph_pb2.FlowFragment:
     """The fragment of a flow `Demo` with these steps."""
 
     def transition(step: StepDef) -> graph_pb2.Transition:
-        if step.foreach:
+        if step.switch:
+            kind = graph_pb2.TRANSITION_KIND_SWITCH
+        elif step.foreach:
             kind = graph_pb2.TRANSITION_KIND_FOREACH
         elif len(step.targets) > 1:
             kind = graph_pb2.TRANSITION_KIND_SPLIT
@@ -84,7 +93,12 @@ def fragment(file: Path, steps: Sequence[StepDef], **more: Any) -> graph_pb2.Flo
             kind = graph_pb2.TRANSITION_KIND_LINEAR
         else:
             kind = graph_pb2.TRANSITION_KIND_END
-        return graph_pb2.Transition(kind=kind, targets=step.targets, foreach=step.foreach)
+        cases = [
+            graph_pb2.SwitchCase(key=value(target), target=target) for target in step.targets if step.switch
+        ]
+        return graph_pb2.Transition(
+            kind=kind, targets=step.targets, foreach=step.foreach, condition=step.switch, cases=cases
+        )
 
     return graph_pb2.FlowFragment(
         flow="Demo",
@@ -98,6 +112,7 @@ def fragment(file: Path, steps: Sequence[StepDef], **more: Any) -> graph_pb2.Flo
                 transition=transition(step),
                 takes_inputs=step.join,
                 isolation=step.isolation,
+                decorators=[decorator(name, **arguments) for name, arguments in step.decorators.items()],
             )
             for step in steps
         ],
@@ -487,6 +502,10 @@ def _worker(fork: host_pb2.ForkWorker, scripts: dict[str, dict[str, object]]) ->
 
 def _run(task, script, request, stub, metadata) -> None:
     """Does what the script of a step says, and fills in the report."""
+    if task.catch.only_handle:
+        _set(request.success, task.catch.var, f"handled: {task.previous_failure.message}")
+        request.success.caught.CopyFrom(task.previous_failure)
+        return
     if "print" in script:
         os.write(1, f"{script['print']}\n".encode())
     if "warn" in script:
@@ -497,14 +516,24 @@ def _run(task, script, request, stub, metadata) -> None:
         )
     if "sleep" in script:
         time.sleep(float(script["sleep"]))
-    if "exit" in script:
+    is_bad = task.attempt < int(script.get("bad_attempts", 100))
+    if "grow" in script and is_bad:
+        memory = bytearray(int(script["grow"]))
+        memory[::4096] = b"x" * len(memory[::4096])
+        time.sleep(60)
+    if "exit" in script and is_bad:
         os._exit(int(script["exit"]))
-    if "kill" in script:
+    if "kill" in script and is_bad:
         os.kill(os.getpid(), int(script["kill"]))
         time.sleep(10)
-    if "fail" in script:
-        request.failure.kind = 1
-        request.failure.message = str(script["fail"])
+    if "fail" in script and is_bad:
+        failure = request.failure
+        if task.HasField("catch") and task.attempt == task.max_attempts - 1:
+            failure = request.success.caught
+            _set(request.success, task.catch.var, f"caught: {script['fail']}")
+        failure.kind = 1
+        failure.classes.append("builtins.ValueError")
+        failure.message = str(script["fail"])
         return
     joins = list(task.joins)
     while task.HasField("joins_next") and len(joins) <= task.joins_next:
@@ -529,18 +558,27 @@ def _run(task, script, request, stub, metadata) -> None:
         else:
             outputs["trace"] = f"{seen.get('trace', '')}>{task.step}({' '.join(items)})"
     for name, text in outputs.items():
-        manifest = value(str(text))
-        output = request.success.outputs.add(
-            name=name, manifest=manifest, portable=True, summary=str(text)[:20]
-        )
-        output.artifact.hash = hash_of(manifest)
-        output.artifact.size = len(manifest)
+        _set(request.success, name, str(text))
+    request.success.reads.extend(script.get("reads", ()))
+    if "rounds" in script:
+        before = next((text_of(entry.manifest) for entry in task.inputs if entry.name == "rounds"), "0")
+        _set(request.success, "rounds", str(int(before) + 1))
+        request.success.switch_case = int(int(before) + 1 >= int(script["rounds"]))
+    if "case" in script:
+        request.success.switch_case = int(script["case"])
     if "count" in script:
         request.success.foreach_count = int(script["count"])
     request.success.SetInParent()
     for name in script.get("forward", ()):
         entry = next(entry for join in joins for entry in join.artifacts if entry.name == name)
         request.success.forwarded.add(name=name, artifact=entry.artifact)
+
+
+def _set(success, name: str, text: str) -> None:
+    manifest = value(text)
+    output = success.outputs.add(name=name, manifest=manifest, portable=True, summary=text[:20])
+    output.artifact.hash = hash_of(manifest)
+    output.artifact.size = len(manifest)
 
 
 if __name__ == "__main__":

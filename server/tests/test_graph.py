@@ -15,6 +15,7 @@ from instep_server.core.graph_types import (
     OpenSplit,
     Problem,
     Source,
+    SwitchCase,
     Transition,
     TransitionKind,
 )
@@ -401,6 +402,13 @@ def test_assemble_step_marked_and_named_start_does_not_compete() -> None:
         (Transition(kind=TransitionKind.SPLIT, targets=("a",)), "transition-form", "1 targets"),
         (replace(transition("?a b"), condition=""), "switch-condition", "no condition"),
         (Transition(kind=TransitionKind.SWITCH, condition="x"), "switch-cases", "no cases"),
+        (
+            replace(
+                transition("?a b"), cases=(SwitchCase(key=b"k", target="a"), SwitchCase(key=b"k", target="b"))
+            ),
+            "switch-keys",
+            "two cases with the same key",
+        ),
     ],
 )
 def test_assemble_transition_of_no_known_form_is_refused(

@@ -56,6 +56,27 @@ def test_lost_by_an_exit(language: str, code: int, message: str) -> None:
     assert (failure.message, failure.exit_code) == (message, code)
 
 
+def test_lost_for_want_of_memory_is_told_only_when_the_kernel_says_so() -> None:
+    failure = loss.lost("fit", 7, "python", signal=9, out_of_memory=True)
+    assert failure.kind is FailureKind.OUT_OF_MEMORY
+    assert failure.message == "Task fit/7 was killed (SIGKILL): the machine ran out of memory."
+
+
+def test_too_large_names_what_was_taken_and_declared() -> None:
+    failure = loss.too_large("fit", 7, 5123, 4000)
+    assert (failure.kind, failure.signal) == (FailureKind.OUT_OF_MEMORY, 9)
+    assert (
+        failure.message
+        == "Task fit/7 was killed (SIGKILL): it took 5,123 MB of memory, and its step declares memory=4000."
+    )
+
+
+def test_overran_names_the_limit() -> None:
+    failure = loss.overran("fit", 7, 90_500)
+    assert failure.kind is FailureKind.ATTEMPT_TIMEOUT
+    assert failure.message == "Task fit/7 was ended: it took longer than 90.5 s, the limit of its step."
+
+
 def test_stopped_tells_why_and_how() -> None:
     assert (
         loss.stopped("fit", 7, "Task a/2 failed.", 9).message
