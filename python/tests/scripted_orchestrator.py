@@ -313,6 +313,29 @@ def task_of(file: Path, step: str, *, function: str = "", **fields: Any) -> task
     )
 
 
+Run = Callable[..., worker_pb2.CompleteTaskRequest]
+"""Runs one task of a step in a worker, and gives its report."""
+
+
+def runner(host: Launcher, orchestrator: Orchestrator, file: Path) -> Run:
+    def run(step: str = "start", **fields: Any) -> worker_pb2.CompleteTaskRequest:
+        orchestrator.tasks.append(task_of(file, step, **fields))
+        host.fork(orchestrator)
+        assert host.event("exited").exit_code == 0, orchestrator.spool["STDERR"].read_text()
+        return orchestrator.completed[-1]
+
+    return run
+
+
+def outputs(orchestrator: Orchestrator, report: worker_pb2.CompleteTaskRequest) -> dict[str, object]:
+    assert report.WhichOneof("outcome") == "success", report.failure.traceback
+    return {one.name: orchestrator.value(one) for one in report.success.outputs}
+
+
+def transition(kind: str, *targets: str, **fields: Any) -> graph_pb2.Transition:
+    return graph_pb2.Transition(kind=f"TRANSITION_KIND_{kind}", targets=targets, **fields)
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Waits until something has happened in another process."""
     deadline = time.monotonic() + seconds

@@ -60,7 +60,6 @@ def test_parameter_default_has_the_type(parameter: Parameter, kind: ParameterKin
             Parameter("x", default=["a", 1], separator=","),
             "The default ['a', 1] of parameter 'x' is not text.",
         ),
-        (Parameter("x", default=lambda context: 1), "The default of parameter 'x' is a function"),
     ],
 )
 def test_parameter_that_makes_no_sense_is_refused(parameter: Parameter, message: str) -> None:
@@ -138,3 +137,50 @@ def test_parameter_knows_where_it_is_written() -> None:
     parameter = Parameter("x", help="Help.", required=True)
     assert parameter.file == __file__
     assert parameter.line > 100
+
+
+@pytest.mark.parametrize(
+    ("parameter", "returned", "value"),
+    [
+        (Parameter("x", default=lambda context: "a"), "a", "a"),
+        (Parameter("x", default=lambda context: 1, type=int), 3, 3),
+        (Parameter("x", default=lambda context: 1, type=float), 3, 3.0),
+        (Parameter("x", default=lambda context: 1, type=bool), True, True),
+        (Parameter("x", default=lambda context: 1, type=JSONType), '{"a": [1]}', {"a": [1]}),
+        (Parameter("x", default=lambda context: 1, separator=","), "a,b", ["a", "b"]),
+        (Parameter("x", default=lambda context: 1, separator=","), ["a", "b"], ["a", "b"]),
+    ],
+)
+def test_what_a_function_returns_fits_the_type(parameter: Parameter, returned: object, value: object) -> None:
+    assert parameter.has_function_default
+    assert parameter.default_value() is None
+    found = parameter.check_returned(returned)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "returned", "expected"),
+    [
+        (Parameter("x", default=lambda context: 1), 1, "returned 1 (int), but it must return text."),
+        (
+            Parameter("x", default=lambda context: 1, type=int),
+            "1",
+            "returned '1' (str), but it must return a whole",
+        ),
+        (
+            Parameter("x", default=lambda context: 1, type=bool),
+            1,
+            "returned 1 (int), but it must return true",
+        ),
+        (Parameter("x", default=lambda context: 1, type=int), True, "returned True (bool)"),
+        (Parameter("x", default=lambda context: 1, type=JSONType), {}, "but it must return JSON text."),
+        (Parameter("x", default=lambda context: 1, type=JSONType), "{", "returned must be JSON, not '{'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_parameter(
+    parameter: Parameter, returned: object, expected: str
+) -> None:
+    with pytest.raises(ParameterInvalidError) as caught:
+        parameter.check_returned(returned)
+    assert expected in caught.value.message
+    assert "the default of parameter 'x'" in caught.value.message

@@ -7,10 +7,12 @@ import instep
 
 PUBLIC = [
     "NA",
+    "Config",
     "DataArtifact",
     "Flow",
     "FlowSpec",
     "ForeignObject",
+    "IncludeFile",
     "Instep",
     "InstepError",
     "JSONType",
@@ -23,12 +25,19 @@ PUBLIC = [
     "Step",
     "Task",
     "TaskException",
+    "catch",
+    "config_expr",
     "current",
+    "environment",
     "errors",
+    "project",
     "py_function",
     "r_function",
     "register_type",
+    "resources",
+    "retry",
     "step",
+    "timeout",
 ]
 
 

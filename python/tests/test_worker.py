@@ -12,7 +12,19 @@ import grpc
 import pytest
 from instep_proto.v1 import failure_pb2, graph_pb2, task_pb2
 from instep_proto.v1 import worker_service_pb2 as worker_pb2
-from scripted_orchestrator import LEASE_TOKEN, Launcher, Orchestrator, fresh_worker, refuse, task_of, wait_for
+from scripted_orchestrator import (
+    LEASE_TOKEN,
+    Launcher,
+    Orchestrator,
+    Run,
+    fresh_worker,
+    outputs,
+    refuse,
+    runner,
+    task_of,
+    transition,
+    wait_for,
+)
 
 FLOW = """
     import os, random, subprocess, sys, time
@@ -194,32 +206,10 @@ def remote(tmp_path: Path) -> Iterator[Orchestrator]:
     running.close()
 
 
-Run = Callable[..., worker_pb2.CompleteTaskRequest]
-
-
 @pytest.fixture
 def run(host: Launcher, orchestrator: Orchestrator, flow_file: Path) -> Run:
     """Runs one task in a worker and gives its report."""
     return runner(host, orchestrator, flow_file)
-
-
-def runner(host: Launcher, orchestrator: Orchestrator, file: Path) -> Run:
-    def run(step: str = "start", **fields: Any) -> worker_pb2.CompleteTaskRequest:
-        orchestrator.tasks.append(task_of(file, step, **fields))
-        host.fork(orchestrator)
-        assert host.event("exited").exit_code == 0, orchestrator.spool["STDERR"].read_text()
-        return orchestrator.completed[-1]
-
-    return run
-
-
-def outputs(orchestrator: Orchestrator, report: worker_pb2.CompleteTaskRequest) -> dict[str, object]:
-    assert report.WhichOneof("outcome") == "success", report.failure.traceback
-    return {one.name: orchestrator.value(one) for one in report.success.outputs}
-
-
-def transition(kind: str, *targets: str, **fields: Any) -> graph_pb2.Transition:
-    return graph_pb2.Transition(kind=f"TRANSITION_KIND_{kind}", targets=targets, **fields)
 
 
 # Artifacts.

@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from instep import errors
-    from instep._client import DataArtifact, Flow, Instep, Run, Step, Task, TaskException
+    from instep._client import DataArtifact, Flow, Instep, Run, Step, Task
+    from instep._config import Config, config_expr
     from instep._current import current
+    from instep._decorator import catch, environment, project, resources, retry, timeout
     from instep._flow import FlowSpec, step
+    from instep._include_file import IncludeFile
     from instep._opened import OpenedObject
     from instep._parameter import JSONType, Parameter
     from instep._reference import py_function, r_function
+    from instep._task_exception import TaskException
     from instep.errors import InstepError
     from instep.values import NA, ForeignObject, NamedList, NamedVector, NDArray, register_type
 
 __all__ = [
     "NA",
+    "Config",
     "DataArtifact",
     "Flow",
     "FlowSpec",
     "ForeignObject",
+    "IncludeFile",
     "Instep",
     "InstepError",
     "JSONType",
@@ -37,20 +43,29 @@ __all__ = [
     "Step",
     "Task",
     "TaskException",
+    "catch",
+    "config_expr",
     "current",
+    "environment",
     "errors",
+    "project",
     "py_function",
     "r_function",
     "register_type",
+    "resources",
+    "retry",
     "step",
+    "timeout",
 ]
 
 _MODULES = {
     "NA": "instep.values",
+    "Config": "instep._config",
     "DataArtifact": "instep._client",
     "Flow": "instep._client",
     "FlowSpec": "instep._flow",
     "ForeignObject": "instep.values",
+    "IncludeFile": "instep._include_file",
     "Instep": "instep._client",
     "InstepError": "instep.errors",
     "JSONType": "instep._parameter",
@@ -62,12 +77,19 @@ _MODULES = {
     "Run": "instep._client",
     "Step": "instep._client",
     "Task": "instep._client",
-    "TaskException": "instep._client",
+    "TaskException": "instep._task_exception",
+    "catch": "instep._decorator",
+    "config_expr": "instep._config",
     "current": "instep._current",
+    "environment": "instep._decorator",
+    "project": "instep._decorator",
     "py_function": "instep._reference",
     "r_function": "instep._reference",
     "register_type": "instep.values",
+    "resources": "instep._decorator",
+    "retry": "instep._decorator",
     "step": "instep._flow",
+    "timeout": "instep._decorator",
 }
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from instep import values as codec
 from instep._blobs import Blobs
+from instep._config_view import frozen
 from instep._reading import reading
 from instep._task import Input, InputKind, Output
 from instep._unchanged import Footprint, footprint_of
@@ -73,6 +74,7 @@ class Artifacts:
         self._inputs = dict(inputs)
         self._blobs = blobs
         self._assigned: set[str] = set()
+        self._read: set[str] = set()
         self._forwarded: dict[str, Input] = {}
         self._deleted: set[str] = set()
         self._stored: list[codec.Blob] = []
@@ -89,6 +91,18 @@ class Artifacts:
         """Names all that can be read."""
         return {*self.values, *self._inputs}
 
+    def note_reading(self, *names: str) -> None:
+        """Notes that user code looked at inputs, or looked for some that are not there."""
+        self._read.update(names)
+
+    def note_reading_all(self) -> None:
+        """Notes that user code looked at the names of all inputs."""
+        self._read.update(self._inputs)
+
+    def reads(self) -> tuple[str, ...]:
+        """Names the inputs that user code looked at or for, sorted."""
+        return tuple(sorted(self._read))
+
     def is_set(self, name: str) -> bool:
         """Tells whether the task itself has set a name."""
         return name in self._assigned or name in self._forwarded
@@ -100,6 +114,7 @@ class Artifacts:
             KeyError: There is none of that name.
             ValueDecodeError: It cannot be decoded.
         """
+        self._read.add(name)
         fetched: list[memoryview | bytes] = []
 
         def fetch(hash: str, size: int) -> memoryview | bytes:
@@ -115,6 +130,11 @@ class Artifacts:
         fetched.clear()  # handles keep `fetch`
         self.values[name] = value
         return value
+
+    def assign(self, name: str, value: object) -> None:
+        """Puts a value in the place of user code."""
+        self.values[name] = value
+        self.mark_assigned(name)
 
     def mark_assigned(self, name: str) -> None:
         """Notes that user code has put something into `values`."""
@@ -198,7 +218,8 @@ class Artifacts:
         started = time.perf_counter()
         try:
             with reading(stored.name):
-                return read(self._manifest(stored))
+                value = read(self._manifest(stored))
+                return frozen(value) if stored.kind is InputKind.CONFIG else value
         finally:
             self.decode_seconds += time.perf_counter() - started
 

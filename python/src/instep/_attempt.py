@@ -13,15 +13,19 @@ from types import FrameType
 from instep import _process
 from instep._artifacts import Artifacts
 from instep._blobs import Blobs, LocalBlobs, ServerBlobs
-from instep._failure import describe
+from instep._deadline import Deadline
+from instep._failure import class_names, describe
+from instep._format import counted
 from instep._heartbeat import Heartbeat
 from instep._inputs import JoinInputs
 from instep._logs import LogSender
+from instep._next import Choice
 from instep._next import describe as describe_transition
 from instep._session import Session
 from instep._task import (
     Cancelled,
     Failed,
+    Failure,
     FailureKind,
     InputKind,
     Outcome,
@@ -31,16 +35,19 @@ from instep._task import (
     Task,
     TransitionKind,
 )
+from instep._task_exception import exception_of
 from instep._task_self import StepRun, bind
 from instep._user_file import UserFile, load
 from instep.errors import (
     BlobCorruptError,
     BlobMissingError,
+    FailureHandledByCatch,
     InstepError,
     InstepInternalError,
     LeaseError,
     SourceLoadError,
     StoreError,
+    TimeoutException,
     TransitionError,
     ValueDecodeError,
     ValueEncodeError,
@@ -50,6 +57,8 @@ EXIT_LOST = 74
 """Exit code of a worker that lost its lease, or its orchestrator."""
 
 _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
+    (TimeoutException, FailureKind.ATTEMPT_TIMEOUT),
+    (MemoryError, FailureKind.OUT_OF_MEMORY),
     (SourceLoadError, FailureKind.CODE_LOAD),
     (ValueDecodeError, FailureKind.INPUT_DECODE),
     (ValueEncodeError, FailureKind.OUTPUT_ENCODE),
@@ -103,6 +112,7 @@ class Attempt:
         self._task = task
         self._source = source
         self._interrupt = interrupt
+        self._deadline = Deadline(task.step, task.timeout_seconds)
         self._artifacts: Artifacts | None = None
         self._pid = os.getpid()
         self._in_user_code = False
@@ -130,6 +140,8 @@ class Attempt:
         match outcome:
             case Failed(failure):
                 _process.write_error(failure.traceback)
+            case Success(caught=Failure() as failure) if task.catch and task.catch.print_exception:
+                _process.write_error(failure.traceback or f"{failure.message}\n")
             case Cancelled(reason):
                 _process.write_error(f"Task {task.task_id} of step {task.step} was cancelled: {reason}\n")
         self._heartbeat.stop_heeding()
@@ -160,12 +172,18 @@ class Attempt:
     def _outcome(self) -> Outcome:
         try:
             self._interrupt.arm()
-            success = self._execute()
+            self._deadline.start()
+            success = self._handle_deaths() if self._only_handles() else self._execute()
             self._interrupt.disarm()
         except BaseException as err:  # noqa: BLE001 - the user's code may raise anything, and it is all reported
+            self._deadline.stop()
             self._interrupt.disarm()
             return self._ended_by(err)
         return success
+
+    def _only_handles(self) -> bool:
+        catch = self._task.catch
+        return catch is not None and catch.only_handle
 
     def _execute(self) -> Success:
         source = self._loaded_source()
@@ -177,18 +195,42 @@ class Attempt:
         self._in_user_code = True
         self._call(source, bound, step_run)
         choice = step_run.finish()
+        self._deadline.stop()
         self._in_user_code = False
         self._run_seconds = time.perf_counter() - started
+        return self._stored(step_run.artifacts, choice)
+
+    def _stored(
+        self, artifacts: Artifacts, choice: Choice | None = None, caught: Failure | None = None
+    ) -> Success:
+        """Stores what the step has left behind."""
         self._heartbeat.phase = "STORING"
-        artifacts = step_run.artifacts
-        outputs = artifacts.outputs()
+        if self._task.catch and self._task.catch.var:
+            artifacts.assign(self._task.catch.var, None if caught is None else exception_of(caught))
+        choice = choice or Choice()
         return Success(
-            outputs=outputs,
+            outputs=artifacts.outputs(),
             deleted=artifacts.deleted(),
             foreach_count=choice.foreach_count,
             switch_case=choice.switch_case,
             forwarded=artifacts.forwarded(),
+            reads=artifacts.reads(),
+            caught=caught,
         )
+
+    def _handle_deaths(self) -> Success:
+        """Completes a task whose attempts have died: no code of the user's runs."""
+        task = self._task
+        last = task.previous_failure.message if task.previous_failure else "It is not known why."
+        failure = Failure(
+            kind=FailureKind.WORKER_LOST,
+            classes=class_names(FailureHandledByCatch),
+            message=f"Step {task.step!r} failed in {counted(task.attempt, 'attempt')}, the last one without raising "
+            f"an error. {last}",
+            cause=task.previous_failure,
+            language="",
+        )
+        return self._stored(self._make_artifacts({}), caught=failure)
 
     def _call(self, source: UserFile, bound: object, step_run: StepRun) -> None:
         task = self._task
@@ -243,6 +285,7 @@ class Attempt:
             lambda position: self._session.join_inputs(task.lease_token, position),
             shared,
             artifacts.decode,
+            artifacts.note_reading,
         )
 
     def _ended_by(self, err: BaseException) -> Outcome:
@@ -257,8 +300,20 @@ class Attempt:
         artifact = getattr(err, "artifact", None)
         details = {"artifact": str(artifact)} if artifact else {}
         # Of an attempt whose artifacts cannot be stored, none is: what is stored would pass for all that it made.
+        failure = describe(err, self._kind_of(err), details)
+        if self._is_caught(err) and self._artifacts is not None:
+            self._in_user_code = False
+            try:
+                return self._stored(self._artifacts, caught=failure)
+            except BaseException as other:  # noqa: BLE001 - what was assigned before cannot be stored
+                return self._ended_by(other)
         outputs = self._partial_outputs() if self._in_user_code else ()
-        return Failed(describe(err, self._kind_of(err), details), outputs)
+        return Failed(failure, outputs)
+
+    def _is_caught(self, err: BaseException) -> bool:
+        """Tells whether `catch` handles an error: one that user code raised, in the last attempt."""
+        ends_wrongly = isinstance(err, TransitionError) or not isinstance(err, Exception)
+        return self._in_user_code and self._task.catches and not ends_wrongly
 
     def _kind_of(self, err: BaseException) -> FailureKind:
         named = next((kind for cls, kind in _KINDS if isinstance(err, cls)), None)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from instep._archive import Archive, archive, instant, lines_of
 from instep._format import counted, duration, size
+from instep._task_exception import TaskException, exception_of
 from instep.errors import ArtifactUnknownError, AttemptUnknownError, NotFoundError, PathspecInvalidError
 
 if TYPE_CHECKING:
@@ -407,21 +407,6 @@ class Step(_Node["Task"]):
         return iter(self) if set(tags) <= self.tags else iter(())
 
 
-@dataclass(frozen=True, slots=True)
-class TaskException:
-    """The error with which an attempt ended."""
-
-    exception: str
-    """The message."""
-    type: str
-    """Its class: `module.Class`, or the first class of the condition in R."""
-    stacktrace: str
-    """The call stack, as its own language writes it."""
-
-    def __str__(self) -> str:
-        return self.stacktrace or f"{self.type}: {self.exception}"
-
-
 class Task(_Node["DataArtifact"]):
     """One execution of a step.
 
@@ -527,12 +512,9 @@ class Task(_Node["DataArtifact"]):
         attempt = self._current
         if attempt is None or not attempt.HasField("failure"):
             return None
-        failure = attempt.failure
-        return TaskException(
-            exception=failure.message,
-            type=failure.classes[0] if failure.classes else "",
-            stacktrace=failure.traceback,
-        )
+        from instep._task_messages import failure_from
+
+        return exception_of(failure_from(attempt.failure))
 
     @property
     def index(self) -> int | None:

@@ -17,6 +17,8 @@ from instep.errors import UsageError
 if TYPE_CHECKING:
     from typing import Any
 
+    from instep._decorator import Decorator
+
 MARKS = "__instep_step__"
 """Attribute of a function that `step` has marked."""
 
@@ -56,6 +58,8 @@ class ReferencedStep:
     """Path of the file in which it is written."""
     line: int
     """Line in which it is written."""
+    decorators: tuple[Decorator, ...] = ()
+    """Its decorators, in order."""
 
 
 class _Decorator(Protocol):
@@ -236,6 +240,11 @@ def load_only() -> None:
     """Tells this process that it loads flow files to serve them: creating a flow starts no command line."""
     global _loads_only
     _loads_only = True
+
+
+def loads_only() -> bool:
+    """Tells whether this process loads flow files to serve them."""
+    return _loads_only
 
 
 def _only_in_a_task(name: str) -> UsageError:

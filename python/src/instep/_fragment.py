@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,17 @@ from typing import TypeVar
 
 from instep_proto.v1 import graph_pb2, source_pb2
 
+from instep._config import Config, ConfigExpression, resolved, state_of, value_of
+from instep._config_view import plain
+from instep._decorator import Decorator, decorators_of
+from instep._failure import class_names
 from instep._flow import MARKS, FlowSpec, ReferencedStep, StepMarks
+from instep._include_file import IncludeFile
 from instep._parameter import Parameter
 from instep._reference import FunctionReference
 from instep._source import Mistake, Place, assignment_line, find_class, real_file
 from instep._transition import Transition, read_step
-from instep.errors import InstepError
+from instep.errors import ConfigInvalidError, InstepError
 
 _LANGUAGE = "python"
 _MAX_CONSTANT_BYTES = 1024 * 1024
@@ -70,6 +76,7 @@ class _Reader:
         self._flow = flow
         self._file = file
         self._mistakes: list[Mistake] = []
+        self._configs: dict[str, object] = {}
 
     def read(self) -> graph_pb2.FlowFragment:
         """Reads the class."""
@@ -80,7 +87,12 @@ class _Reader:
             doc=_doc(self._flow),
             includes=self._includes(),
         )
-        for attribute in _attributes(self._flow):
+        attributes = list(_attributes(self._flow))
+        for attribute in attributes:  # the others may use them
+            if isinstance(attribute.value, Config):
+                fragment.configs.extend(self._config(attribute.name, attribute.value))
+        fragment.decorators.extend(self._decorators("", _flow_decorators(self._flow)))
+        for attribute in attributes:
             self._read_attribute(fragment, attribute)
         fragment.problems.extend(_problem(mistake) for mistake in self._mistakes)
         return fragment
@@ -88,7 +100,7 @@ class _Reader:
     def _read_attribute(self, fragment: graph_pb2.FlowFragment, attribute: _Attribute) -> None:
         value = attribute.value
         marks = getattr(value, MARKS, None)
-        if isinstance(value, Parameter):
+        if isinstance(value, Parameter | IncludeFile):
             fragment.parameters.extend(self._parameter(attribute.name, value))
         elif isinstance(value, ReferencedStep):
             fragment.steps.append(self._referenced_step(attribute.name, value))
@@ -126,7 +138,7 @@ class _Reader:
         return [graph_pb2.Include(file=file, location=_location(place)) for file in files]
 
     def _step(self, attribute: _Attribute, marks: StepMarks) -> graph_pb2.StepSpec:
-        code = read_step(attribute.name, attribute.value)
+        code = read_step(attribute.name, attribute.value, self._configs)
         self._mistakes.extend(code.mistakes)
         return graph_pb2.StepSpec(
             name=attribute.name,
@@ -139,6 +151,7 @@ class _Reader:
             on_loss=self._on_loss(marks.on_loss, attribute.name, code.place),
             is_start=marks.start,
             is_end=marks.end,
+            decorators=self._decorators(attribute.name, decorators_of(attribute.value)),
         )
 
     def _referenced_step(self, name: str, step: ReferencedStep) -> graph_pb2.StepSpec:
@@ -156,6 +169,7 @@ class _Reader:
             on_loss=self._on_loss(step.marks.on_loss, name, place),
             is_start=step.marks.start,
             is_end=step.marks.end,
+            decorators=self._decorators(name, step.decorators),
         )
 
     def _transition(self, step: str, transition: Transition | None) -> graph_pb2.Transition:
@@ -173,25 +187,60 @@ class _Reader:
             location=_location(transition.place) if transition.place else None,
         )
 
-    def _parameter(self, variable: str, parameter: Parameter) -> Iterator[graph_pb2.ParameterSpec]:
-        place = Place(real_file(parameter.file), parameter.line)
+    def _decorators(self, step: str, decorators: Sequence[Decorator]) -> Iterator[graph_pb2.Decorator]:
+        for decorator in decorators:
+            place = Place(real_file(decorator.file), decorator.line)
+            try:
+                arguments = _json_arguments(decorator, self._configs)
+            except ConfigInvalidError as err:
+                self._mistakes.append(
+                    Mistake(code="config-invalid", message=err.message, step=step, places=(place,))
+                )
+            except (TypeError, ValueError) as err:
+                self._mistakes.append(_unwritable(decorator, step, place, err))
+            else:
+                yield graph_pb2.Decorator(name=decorator.name, arguments=arguments, location=_location(place))
+
+    def _config(self, variable: str, config: Config) -> Iterator[graph_pb2.ConfigSpec]:
+        state = state_of(config)
+        place = Place(real_file(state.file), state.line)
         try:
-            value = parameter.default_value()
-            manifest = None if value is None else _encoded(value, parameter.name)
+            value = value_of(config)
+            manifest = _encoded(plain(value), state.name)
+        except InstepError as err:
+            self._mistakes.append(Mistake(code="config-invalid", message=err.message, places=(place,)))
+            return
+        self._configs[variable] = value
+        yield graph_pb2.ConfigSpec(
+            name=state.name,
+            variable=variable,
+            manifest=manifest,
+            text=state.text,
+            help=state.help,
+            location=_location(place),
+        )
+
+    def _parameter(
+        self, variable: str, declared: Parameter | IncludeFile
+    ) -> Iterator[graph_pb2.ParameterSpec]:
+        place = Place(real_file(declared.file), declared.line)
+        try:
+            parameter = declared.with_configs(self._configs)
+            spec = _include_file(parameter) if isinstance(parameter, IncludeFile) else _typed(parameter)
+        except ConfigInvalidError as err:
+            if not _failed_configs(self._flow):  # else it is told already
+                self._mistakes.append(Mistake(code="config-invalid", message=err.message, places=(place,)))
+            return
         except InstepError as err:
             self._mistakes.append(Mistake(code="parameter-default", message=err.message, places=(place,)))
             return
-        yield graph_pb2.ParameterSpec(
-            name=parameter.name,
-            variable=variable,
-            type=graph_pb2.ParameterType.Name(parameter.kind),
-            default=manifest,
-            required=parameter.required,
-            help=parameter.help,
-            separator=parameter.separator or "",
-            hide_default=not parameter.show_default,
-            location=_location(place),
-        )
+        spec.name = parameter.name
+        spec.variable = variable
+        spec.required = parameter.required
+        spec.help = parameter.help
+        spec.hide_default = not parameter.show_default
+        spec.location.CopyFrom(_location(place))
+        yield spec
 
     def _constant(self, attribute: _Attribute) -> Iterator[graph_pb2.ConstantSpec]:
         place = attribute.place
@@ -242,13 +291,66 @@ def _attributes(flow: type[FlowSpec]) -> Iterator[_Attribute]:
         yield _Attribute(name=name, value=vars(owner)[name], owner=owner)
 
 
+def _flow_decorators(flow: type[FlowSpec]) -> list[Decorator]:
+    """Lists the decorators of a flow and its bases; one of a class replaces those of its name in the bases."""
+    found: dict[str, list[Decorator]] = {}
+    for cls in flow.__mro__:
+        own = decorators_of(cls)
+        for name in dict.fromkeys(one.name for one in own if one.name not in found):
+            found[name] = [one for one in own if one.name == name]
+    return [one for decorators in found.values() for one in decorators]
+
+
+def _failed_configs(flow: type[FlowSpec]) -> bool:
+    return any(isinstance(one.value, Config) and state_of(one.value).error for one in _attributes(flow))
+
+
+def _json_arguments(decorator: Decorator, configs: Mapping[str, object]) -> str:
+    """Writes the arguments of a decorator as JSON: a class of errors as its name, numbers of NumPy as numbers."""
+    if not decorator.arguments:
+        return ""
+    return json.dumps(resolved(dict(decorator.arguments), configs), default=_json_form, allow_nan=False)
+
+
+def _json_form(value: object) -> object:
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return class_names(value)[0]
+    if isinstance(value, Config | ConfigExpression):
+        raise TypeError(f"{value!r} is inside of something that is neither a list nor a dictionary")
+    if hasattr(value, "item") and hasattr(value, "dtype"):
+        return value.item()
+    raise TypeError(f"{value!r} is neither text, a number, True, False, None, a list nor a dictionary")
+
+
+def _typed(parameter: Parameter) -> graph_pb2.ParameterSpec:
+    value = parameter.default_value()
+    return graph_pb2.ParameterSpec(
+        type=graph_pb2.ParameterType.Name(parameter.kind),
+        default=None if value is None else _encoded(value, parameter.name),
+        has_function_default=parameter.has_function_default,
+        separator=parameter.separator or "",
+    )
+
+
+def _include_file(parameter: IncludeFile) -> graph_pb2.ParameterSpec:
+    return graph_pb2.ParameterSpec(
+        type=graph_pb2.PARAMETER_TYPE_STRING,
+        include_file=graph_pb2.IncludeFileSpec(
+            is_text=parameter.is_text,
+            encoding=parameter.encoding or "",
+            default_file=parameter.default_file(),
+        ),
+    )
+
+
 def _is_constant(attribute: _Attribute) -> bool:
     """Tells plain values from methods, properties, nested classes and what is private."""
     value = attribute.value
     is_code = (
         inspect.isroutine(value) or isinstance(value, type | ModuleType) or hasattr(type(value), "__get__")
     )
-    return not is_code and not attribute.name.startswith("_")
+    is_config = isinstance(value, Config)
+    return not is_code and not is_config and not attribute.name.startswith("_")
 
 
 def _encoded(value: object, name: str) -> bytes:
@@ -275,6 +377,15 @@ def _without_step(attribute: _Attribute) -> Mistake:
         hint=f'Write {attribute.name} = step(..., next="name of the next step") around it.',
         step=attribute.name,
         places=(attribute.place,),
+    )
+
+
+def _unwritable(decorator: Decorator, step: str, place: Place, err: Exception) -> Mistake:
+    return Mistake(
+        code="decorator-arguments",
+        message=f"An argument of @{decorator.name} can't be used: {err}.",
+        step=step,
+        places=(place,),
     )
 
 

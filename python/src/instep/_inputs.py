@@ -29,20 +29,28 @@ class Branch:
     """
 
     __instep_not_storable__ = NOT_STORABLE
-    __slots__ = ("__dict__", "__instep_decode__", "__instep_joined__", "__instep_shared__")
+    __slots__ = ("__dict__", "__instep_decode__", "__instep_joined__", "__instep_note__", "__instep_shared__")
     __instep_joined__: JoinInput
     __instep_shared__: Mapping[str, Input]
     __instep_decode__: Callable[[Input], object]
+    __instep_note__: Callable[..., None]
 
     def __init__(
-        self, joined: JoinInput, shared: Mapping[str, Input], decode: Callable[[Input], object]
+        self,
+        joined: JoinInput,
+        shared: Mapping[str, Input],
+        decode: Callable[[Input], object],
+        note: Callable[..., None] = lambda *names: None,
     ) -> None:
         object.__setattr__(self, "__instep_joined__", joined)
         object.__setattr__(self, "__instep_shared__", shared)
         object.__setattr__(self, "__instep_decode__", decode)
+        object.__setattr__(self, "__instep_note__", note)
 
     def __getattr__(self, name: str) -> object:
         joined = self.__instep_joined__
+        if not (name.startswith("__") and name.endswith("__")):
+            self.__instep_note__(name)
         stored = joined.artifacts.get(name) or self.__instep_shared__.get(name)
         if stored is None:
             raise AttributeUnknownError(
@@ -54,6 +62,7 @@ class Branch:
         return value
 
     def __dir__(self) -> list[str]:
+        self.__instep_note__(*self.__instep_joined__.artifacts, *self.__instep_shared__)
         return sorted({*self.__instep_joined__.artifacts, *self.__instep_shared__, *vars(self)})
 
     def __repr__(self) -> str:
@@ -74,6 +83,7 @@ class JoinInputs:
         next_page: Gets the page at a position.
         shared: Parameters and constants, which all branches have.
         decode: Reads a stored value.
+        note: Takes note of the names that user code looks at.
     """
 
     __instep_not_storable__ = NOT_STORABLE
@@ -84,8 +94,10 @@ class JoinInputs:
         next_page: Callable[[int], Page],
         shared: Mapping[str, Input],
         decode: Callable[[Input], object],
+        note: Callable[..., None] = lambda *names: None,
     ) -> None:
         self._next_page = next_page
+        self._note = note
         self._shared = shared
         self._decode = decode
         self._branches: list[Branch] = []
@@ -153,7 +165,7 @@ class JoinInputs:
 
     def _take(self, page: Page) -> None:
         joins, self._position = page
-        self._branches += [Branch(joined, self._shared, self._decode) for joined in joins]
+        self._branches += [Branch(joined, self._shared, self._decode, self._note) for joined in joins]
 
 
 def refuse_storing(what: str) -> NoReturn:

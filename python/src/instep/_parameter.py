@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from enum import IntEnum
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
+from instep._config import resolved
 from instep.errors import ParameterInvalidError
 
 ParameterValue: TypeAlias = (
@@ -68,7 +70,10 @@ class Parameter:
 
     Args:
         name: Name of the option, without dashes. It may differ from the name of the attribute.
-        default: Value when none is given. None: there is no default.
+        default: Value when none is given. None: there is no default. A function is called once for each run that
+            gives no value, in the process that starts it, with a context (`flow_name`, `user_name`,
+            `parameter_name`, `configs`); `current` has the names of the project then. It returns a value of the
+            type, or text for `JSONType`.
         type: `str`, `int`, `float`, `bool` or `JSONType`. None: the type of the default, else `str`.
         help: Text for people.
         required: True when a run cannot start without a value.
@@ -110,6 +115,25 @@ class Parameter:
     def __repr__(self) -> str:
         return f"Parameter({self.name!r}, default={self.default!r})"
 
+    def with_configs(self, configs: Mapping[str, object]) -> Self:
+        """Puts values in the place of configs and of what `config_expr` returned.
+
+        Args:
+            configs: The configs of the flow, by attribute.
+
+        Raises:
+            ConfigInvalidError: An expression cannot be evaluated.
+        """
+        declared = copy(self)
+        for name in ("default", "help", "required", "separator", "show_default"):
+            setattr(declared, name, resolved(getattr(self, name), configs))
+        return declared
+
+    @property
+    def has_function_default(self) -> bool:
+        """True when a function gives the default."""
+        return callable(self.default)
+
     @property
     def kind(self) -> ParameterKind:
         """The type of the value.
@@ -130,7 +154,7 @@ class Parameter:
         """Turns the default into the value that a run gets.
 
         Returns:
-            The value, of the parameter's type. None: there is no default.
+            The value, of the parameter's type. None: there is no default, or a function gives it.
 
         Raises:
             ParameterInvalidError: When the declaration makes no sense: the default does not fit the type, the
@@ -143,18 +167,41 @@ class Parameter:
                 "Only text can be split.",
                 parameter=self.name,
             )
-        if self.default is None:
+        if self.default is None or self.has_function_default:
             return None
-        if callable(self.default):
-            raise ParameterInvalidError(
-                f"The default of parameter '{self.name}' is a function, which this version does not call. "
-                "Use a value.",
-                parameter=self.name,
-            )
         if isinstance(self.default, str):
             whose = f"The default of parameter '{self.name}'"
             return _convert(self.default, kind, self.separator or "", self.name, whose)
         return self._fitted(kind, self.default)
+
+    def check_returned(self, value: object) -> ParameterValue:
+        """Turns what the function of the default returned into the value that a run gets.
+
+        Args:
+            value: What it returned.
+
+        Raises:
+            ParameterInvalidError: It does not fit the type.
+        """
+        kind = self.kind
+        if kind in (ParameterKind.STRING, ParameterKind.JSON):
+            if isinstance(value, str):
+                whose = f"What the function for the default of parameter '{self.name}' returned"
+                return _convert(value, kind, self.separator or "", self.name, whose)
+            if not (self.separator and isinstance(value, list | tuple)):
+                raise self._misfit(kind, value)
+        try:
+            return self._fitted(kind, value)
+        except ParameterInvalidError:
+            raise self._misfit(kind, value) from None
+
+    def _misfit(self, kind: ParameterKind, value: object) -> ParameterInvalidError:
+        expected = "JSON text" if kind is ParameterKind.JSON else _EXPECTED[kind]
+        return ParameterInvalidError(
+            f"The function for the default of parameter '{self.name}' returned {_shortened_repr(value)} "
+            f"({type(value).__name__}), but it must return {expected}.",
+            parameter=self.name,
+        )
 
     def _fitted(self, kind: ParameterKind, default: object) -> ParameterValue:
         """Checks a default that is no text against the type."""
@@ -263,6 +310,11 @@ def _plain_json(name: str, default: object) -> ParameterValue:
 
 def _shortened(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def _shortened_repr(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 _PARSERS: Mapping[ParameterKind, Callable[[str], ParameterValue]] = {

@@ -18,6 +18,7 @@ class InputKind(enum.Enum):
     ARTIFACT = "artifact"
     PARAMETER = "parameter"
     CONSTANT = "constant"
+    CONFIG = "config"
 
 
 class TransitionKind(enum.Enum):
@@ -34,6 +35,9 @@ class FailureKind(enum.Enum):
     """What kind of thing went wrong in an attempt, as far as a worker can tell."""
 
     USER_ERROR = "user_error"
+    ATTEMPT_TIMEOUT = "attempt_timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    WORKER_LOST = "worker_lost"
     INPUT_MISSING = "input_missing"
     INPUT_DECODE = "input_decode"
     OUTPUT_ENCODE = "output_encode"
@@ -100,6 +104,30 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Catch:
+    """What becomes of a step when its last attempt raises: it counts as done."""
+
+    var: str
+    """Name of the artifact that gets the error, and None when there was none. Empty: none does."""
+    print_exception: bool
+    """True when the traceback goes to the log."""
+    only_handle: bool
+    """True when user code is not to run, because earlier attempts died with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The project that a flow belongs to, and the branch of it that a run is on."""
+
+    name: str
+    """Name."""
+    branch: str
+    """`user.<name>`, `test.<branch>`, `prod` or `prod.<branch>`."""
+    is_production: bool
+    """True on branches that begin with `prod`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A leased task: everything that a worker needs to run it."""
 
@@ -147,6 +175,21 @@ class Task:
     """The namespace in which the run was started."""
     on_loss: OnLoss
     """What to do about details of values that do not come back as they were."""
+    max_attempts: int = 1
+    """How many attempts there may be in all."""
+    timeout_seconds: float = 0.0
+    """How long user code may take. 0: as long as it takes."""
+    catch: Catch | None = None
+    """What happens to errors. None: they fail the attempt."""
+    previous_failure: Failure | None = None
+    """Why the attempt before this one failed. None: this is the first."""
+    project: Project | None = None
+    """The project that the flow belongs to. None: none."""
+
+    @property
+    def catches(self) -> bool:
+        """True when an error of user code in this attempt is handled."""
+        return self.catch is not None and self.attempt >= self.max_attempts - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +252,8 @@ class Failure:
     """The members of an exception group."""
     truncated: bool = False
     """True when something was cut to fit."""
+    language: str = "python"
+    """Language of the code that failed. Empty: no user code was involved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +270,10 @@ class Success:
     """Position of the chosen case, when the transition is SWITCH."""
     forwarded: tuple[Input, ...] = ()
     """What a join took over unchanged."""
+    reads: tuple[str, ...] = ()
+    """Names of inputs that user code looked at, those that were not there included, sorted."""
+    caught: Failure | None = None
+    """The error that was handled. None: user code ended well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from instep_proto.v1 import worker_service_pb2 as worker_pb2
 from instep._task import (
     Bootstrap,
     Cancelled,
+    Catch,
     Failed,
     Failure,
     FailureKind,
@@ -20,6 +21,7 @@ from instep._task import (
     JoinInput,
     Outcome,
     Output,
+    Project,
     Report,
     Success,
     Task,
@@ -33,6 +35,7 @@ _INPUT_KINDS = {
     task_pb2.INPUT_KIND_ARTIFACT: InputKind.ARTIFACT,
     task_pb2.INPUT_KIND_PARAMETER: InputKind.PARAMETER,
     task_pb2.INPUT_KIND_CONSTANT: InputKind.CONSTANT,
+    task_pb2.INPUT_KIND_CONFIG: InputKind.CONFIG,
 }
 _TRANSITION_KINDS = {
     graph_pb2.TRANSITION_KIND_LINEAR: TransitionKind.LINEAR,
@@ -47,12 +50,16 @@ _LOSS_POLICIES: dict[int, OnLoss] = {
 }
 _FAILURE_KINDS = {
     FailureKind.USER_ERROR: failure_pb2.FAILURE_KIND_USER_ERROR,
+    FailureKind.ATTEMPT_TIMEOUT: failure_pb2.FAILURE_KIND_ATTEMPT_TIMEOUT,
+    FailureKind.OUT_OF_MEMORY: failure_pb2.FAILURE_KIND_OUT_OF_MEMORY,
+    FailureKind.WORKER_LOST: failure_pb2.FAILURE_KIND_WORKER_LOST,
     FailureKind.INPUT_MISSING: failure_pb2.FAILURE_KIND_INPUT_MISSING,
     FailureKind.INPUT_DECODE: failure_pb2.FAILURE_KIND_INPUT_DECODE,
     FailureKind.OUTPUT_ENCODE: failure_pb2.FAILURE_KIND_OUTPUT_ENCODE,
     FailureKind.CODE_LOAD: failure_pb2.FAILURE_KIND_CODE_LOAD,
     FailureKind.INTERNAL: failure_pb2.FAILURE_KIND_INTERNAL,
 }
+_KINDS_OF_FAILURES = {number: kind for kind, number in _FAILURE_KINDS.items()}
 # What fails in the same way each time.
 _NEVER_RETRY = {FailureKind.INPUT_DECODE, FailureKind.OUTPUT_ENCODE, FailureKind.CODE_LOAD}
 
@@ -98,6 +105,32 @@ def task_from(message: task_pb2.Task) -> Task:
         parameter_names=tuple(message.parameter_names),
         namespace=message.namespace,
         on_loss=_LOSS_POLICIES.get(message.on_loss, "warn"),
+        max_attempts=message.max_attempts,
+        timeout_seconds=message.attempt_timeout_ms / 1000,
+        catch=_catch_from(message.catch) if message.HasField("catch") else None,
+        previous_failure=(
+            failure_from(message.previous_failure) if message.HasField("previous_failure") else None
+        ),
+        project=project_from(message.project) if message.HasField("project") else None,
+    )
+
+
+def project_from(message: task_pb2.Project) -> Project:
+    """Translates what a flow's project is."""
+    return Project(message.name, message.branch, message.is_production)
+
+
+def failure_from(message: failure_pb2.Failure) -> Failure:
+    """Translates why an attempt failed, without its frames."""
+    return Failure(
+        kind=_KINDS_OF_FAILURES.get(message.kind, FailureKind.INTERNAL),
+        classes=tuple(message.classes),
+        message=message.message,
+        traceback=message.traceback,
+        details={entry.key: entry.value for entry in message.details},
+        cause=failure_from(message.cause) if message.HasField("cause") else None,
+        truncated=message.truncated,
+        language=message.language,
     )
 
 
@@ -128,6 +161,10 @@ def report_to(report: Report, lease_token: bytes, completion_id: str) -> worker_
 def digest_to(digest: Digest) -> digest_pb2.Digest:
     """Translates a content address."""
     return digest_pb2.Digest(hash=digest.hash, size=digest.size)
+
+
+def _catch_from(message: task_pb2.Catch) -> Catch:
+    return Catch(message.var, message.print_exception, message.only_handle)
 
 
 def _transition_from(message: graph_pb2.Transition) -> Transition:
@@ -174,6 +211,8 @@ def _success_to(success: Success) -> worker_pb2.Success:
         forwarded=[
             task_pb2.Input(name=taken.name, artifact=digest_to(taken.digest)) for taken in success.forwarded
         ],
+        reads=success.reads,
+        caught=None if success.caught is None else failure_to(success.caught),
     )
 
 
@@ -195,7 +234,7 @@ def failure_to(failure: Failure) -> failure_pb2.Failure:
     return failure_pb2.Failure(
         kind=_FAILURE_KINDS[failure.kind],
         retry_advice=failure_pb2.RETRY_ADVICE_NEVER if never else failure_pb2.RETRY_ADVICE_UNSPECIFIED,
-        language="python",
+        language=failure.language,
         classes=failure.classes,
         message=failure.message,
         frames=[_frame_to(frame) for frame in failure.frames],

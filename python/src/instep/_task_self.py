@@ -120,6 +120,7 @@ class StepRun:
 
     def _named(self, what: str, name: str) -> object:
         if name not in self.artifacts:
+            self.artifacts.note_reading(name)
             raise TransitionError(
                 f"Step {self.task.step!r} {what} self.{name}, but no step has set it.",
                 step=self.task.step,
@@ -175,7 +176,10 @@ class TaskSelf:
                 f"Step {task.step!r} calls merge_artifacts(), but is no join. Only a step that takes `inputs` can.",
                 step=task.step,
             )
-        taken = merge(task.step, artifacts_of(inputs), artifacts.is_set, include or (), exclude or ())
+        branches = artifacts_of(inputs)
+        considered = include or {name for branch in branches for name in branch}
+        artifacts.note_reading(*(name for name in considered if name not in (exclude or ())))
+        taken = merge(task.step, branches, artifacts.is_set, include or (), exclude or ())
         artifacts.forward(taken)
 
     def __getattr__(self, name: str) -> Any:
@@ -184,6 +188,7 @@ class TaskSelf:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if name in run.artifacts:
             return run.artifacts.load(name)
+        run.artifacts.note_reading(name)
         attribute = getattr(type(self), name, None)
         if isinstance(attribute, property):  # it raised an AttributeError of its own, which must not get lost
             return attribute.__get__(self)
@@ -204,6 +209,7 @@ class TaskSelf:
 
     def __delattr__(self, name: str) -> None:
         run = self.__instep_run__
+        run.artifacts.note_reading(name)
         if name in run.artifacts and not isinstance(vars(type(self)).get(name), _Fixed):
             run.artifacts.delete(name)
         elif hasattr(type(self), name):
@@ -212,6 +218,7 @@ class TaskSelf:
             raise _unknown(run.task, name)
 
     def __dir__(self) -> list[str]:
+        self.__instep_run__.artifacts.note_reading_all()
         return sorted({*object.__dir__(self), *self.__instep_run__.artifacts.names()})
 
     def __reduce__(self) -> NoReturn:
@@ -238,6 +245,7 @@ class _Hidden:
             return artifacts.values[self.name]
         if self.name in artifacts:
             return artifacts.load(self.name)
+        artifacts.note_reading(self.name)
         raise _unknown(instance.__instep_run__.task, self.name)
 
     def __set__(self, instance: TaskSelf, value: object) -> None:

@@ -1,14 +1,15 @@
 """Reads how a step goes on from its source, without running it.
 
 A step ends with one call of `self.next(...)`, at its top level, in one of five forms. What the call says must
-be readable from the text, because the graph is checked before anything runs.
+be readable from the text, because the graph is checked before anything runs. The keys of a switch can also be
+values of the flow's configs, which are known by then.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 
@@ -60,12 +61,13 @@ class _UnreadableError(Exception):
     """A call of `self.next` has no valid form. The text tells what is wrong with it."""
 
 
-def read_step(name: str, method: object) -> StepCode:
+def read_step(name: str, method: object, configs: Mapping[str, object] | None = None) -> StepCode:
     """Reads the source of a step.
 
     Args:
         name: Name of the step.
         method: Its method, also when decorators have wrapped it.
+        configs: The configs of the flow, by attribute. None: it has none.
 
     Returns:
         What it says.
@@ -78,10 +80,10 @@ def read_step(name: str, method: object) -> StepCode:
             step=name,
         )
         return StepCode(transition=None, takes_inputs=False, place=Place(""), mistakes=(mistake,))
-    return _read(name, function)
+    return _read(name, function, configs or {})
 
 
-def _read(name: str, function: FunctionType) -> StepCode:
+def _read(name: str, function: FunctionType, configs: Mapping[str, object]) -> StepCode:
     place = place_of(function.__code__)
     takes_inputs, mistakes = _arguments(name, function.__code__, place)
     definition = find_function(function.__code__)
@@ -91,7 +93,7 @@ def _read(name: str, function: FunctionType) -> StepCode:
     elif definition is not None:
         place = Place(place.file, definition.lineno)
         if not mistakes:
-            transition, mistakes = _transition(name, definition, place.file)
+            transition, mistakes = _transition(name, definition, place.file, configs)
     return StepCode(transition=transition, takes_inputs=takes_inputs, place=place, mistakes=tuple(mistakes))
 
 
@@ -142,7 +144,9 @@ def _signature(code: CodeType) -> str:
     return f"({', '.join(names)})" if names else "no arguments"
 
 
-def _transition(name: str, definition: Function, file: str) -> tuple[Transition | None, list[Mistake]]:
+def _transition(
+    name: str, definition: Function, file: str, configs: Mapping[str, object]
+) -> tuple[Transition | None, list[Mistake]]:
     """Finds the one call of `self.next` and reads it."""
     this = [*definition.args.posonlyargs, *definition.args.args][0].arg
     calls = list(_calls(definition, this))
@@ -156,7 +160,7 @@ def _transition(name: str, definition: Function, file: str) -> tuple[Transition 
     if final is not calls[0]:
         return None, [_misplaced(name, definition, calls[0], places)]
     try:
-        return _read_call(calls[0], this, places[0]), []
+        return _read_call(calls[0], this, places[0], configs), []
     except _UnreadableError as err:
         mistake = Mistake(
             code="transition-form",
@@ -235,10 +239,10 @@ def _kind(statement: ast.AST) -> str:
     return words.get(type(statement), "another expression")
 
 
-def _read_call(call: ast.Call, this: str, place: Place) -> Transition:
+def _read_call(call: ast.Call, this: str, place: Place, configs: Mapping[str, object]) -> Transition:
     options = _options(call)
     if len(call.args) == 1 and isinstance(call.args[0], ast.Dict):
-        return _read_switch(call.args[0], options, this, place)
+        return _read_switch(call.args[0], options, this, place, configs)
     if "condition" in options:
         raise _UnreadableError("condition goes with a dictionary of steps")
     targets = tuple(_target(node, this) for node in call.args)
@@ -274,14 +278,16 @@ def _target(node: ast.expr, this: str) -> str:
     raise _UnreadableError(f"{ast.unparse(node)} is neither self.name nor the name of a step in quotes")
 
 
-def _read_switch(node: ast.Dict, options: dict[str, str], this: str, place: Place) -> Transition:
+def _read_switch(
+    node: ast.Dict, options: dict[str, str], this: str, place: Place, configs: Mapping[str, object]
+) -> Transition:
     if "foreach" in options:
         raise _UnreadableError("a switch cannot be combined with foreach")
     if not options.get("condition"):
         raise _UnreadableError("a dictionary of steps needs condition, the name of the artifact that chooses")
     cases: dict[Key, str] = {}
     for key_node, value in zip(node.keys, node.values, strict=True):
-        key = _key(key_node)
+        key = _key(key_node, this, configs)
         if key in cases:
             raise _UnreadableError(f"the key {key!r} is there twice")
         cases[key] = _target(value, this)
@@ -294,14 +300,30 @@ def _read_switch(node: ast.Dict, options: dict[str, str], this: str, place: Plac
     )
 
 
-def _key(node: ast.expr | None) -> Key:
-    """Reads a literal key: text, a number, True, False or None."""
+def _key(node: ast.expr | None, this: str, configs: Mapping[str, object]) -> Key:
+    """Reads a key: a literal text, number, True, False or None, or one that a config holds."""
     if node is None:
         raise _UnreadableError("the dictionary is filled with **, but its keys must be literal")
     try:
         value = ast.literal_eval(node)
     except ValueError:
-        value = ...
+        value = _config_value(node, this, configs)
     if value is None or isinstance(value, str | int | float):
         return value
-    raise _UnreadableError(f"the key {ast.unparse(node)} is not a literal text, number, True, False or None")
+    raise _UnreadableError(
+        f"the key {ast.unparse(node)} is not a literal text, number, True, False or None, nor a value of a config"
+    )
+
+
+def _config_value(node: ast.expr, this: str, configs: Mapping[str, object]) -> object:
+    """Reads a part of a config, such as `self.config.a` or `self.config["a"]`. An ellipsis: it is none."""
+    match node:
+        case ast.Attribute(ast.Name(name), attribute) if name == this:
+            return configs.get(attribute, ...)
+        case ast.Attribute(whole, key) | ast.Subscript(whole, ast.Constant(key)):
+            value = _config_value(whole, this, configs)
+            try:
+                return value[key]  # type: ignore[index]
+            except (IndexError, KeyError, TypeError):
+                return ...
+    return ...

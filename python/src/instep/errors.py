@@ -11,6 +11,7 @@ parse a message. Errors that a server reports carry the same name in every langu
     │   ├── NotFoundError               flow, run, step, task, attempt, artifact, origin of a resume
     │   ├── GraphInvalidError           the flow's graph cannot run
     │   ├── ParameterInvalidError       a parameter is missing or does not fit
+    │   ├── ConfigInvalidError          a config is missing or cannot be read
     │   ├── DecoratorInvalidError       a decorator is unknown or does not fit
     │   ├── TagInvalidError             a tag is malformed or cannot be changed
     │   ├── PathspecInvalidError        text that should name a run, step, task or artifact does not
@@ -26,6 +27,8 @@ parse a message. Errors that a server reports carry the same name in every langu
     │       ├── MergeArtifactsException
     │       └── MissingInMergeArtifactsException
     ├── StepFailedError                 the user's step failed
+    │   ├── TimeoutException            an attempt took longer than `timeout` allows (also a TimeoutError)
+    │   ├── FailureHandledByCatch       attempts died without raising, and `catch` handled that
     │   ├── SourceLoadError             a file of the user's cannot be loaded
     │   └── RemoteError                 a function that was called in the other language failed
     ├── SystemFailedError               the system could not do it
@@ -133,6 +136,10 @@ class ParameterInvalidError(UsageError):
     """A parameter's value is missing, unknown, or does not fit its type."""
 
 
+class ConfigInvalidError(UsageError):
+    """A config has no value, or one that cannot be read; or an expression with configs cannot be evaluated."""
+
+
 class DecoratorInvalidError(UsageError):
     """A decorator is unknown, has wrong arguments, or is where it cannot be."""
 
@@ -206,6 +213,17 @@ class RequestConflictError(UsageError):
 
 class LimitExceededError(UsageError):
     """Something is larger than its limit."""
+
+
+class TimeoutException(StepFailedError, TimeoutError):  # noqa: N818 - the name that users of Metaflow catch
+    """An attempt took longer than the `timeout` of its step allows."""
+
+    seconds: float
+    """The limit."""
+
+
+class FailureHandledByCatch(StepFailedError):  # noqa: N818 - the name that users of Metaflow know
+    """All attempts of a task died without raising an error that `catch` could have stored."""
 
 
 class SourceLoadError(StepFailedError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -17,6 +15,7 @@ from instep._cli._graph import show_problems, summary
 from instep._cli._parameters import ParameterOption, encoded
 from instep._cli._program import CONTEXT, FAILURE, SUCCESS
 from instep._run_view import RUN_CANCELLED, RUN_SUCCEEDED
+from instep._user import user_name
 from instep._version import version
 
 if TYPE_CHECKING:
@@ -117,11 +116,6 @@ def execute_run(session: Session, signals: Signals, given: Mapping[str, Any], *,
 
     report_failure(session, watched.run, session.loaded.graph)
     return FAILURE
-
-
-def user_name() -> str:
-    """Tells who runs the command: ``INSTEP_USER``, else the login name."""
-    return os.environ.get("INSTEP_USER") or getpass.getuser()
 
 
 def _submit(session: Session, given: Mapping[str, Any]) -> Run:

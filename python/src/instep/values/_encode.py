@@ -8,6 +8,8 @@ from decimal import Decimal
 from importlib import import_module
 from typing import Any, Final
 
+from instep._config_view import ConfigDict, ConfigList
+from instep._task_exception import TaskException
 from instep.values import _containers as containers
 from instep.values import _scalars as scalars
 from instep.values._describe import describe_manifest, type_name
@@ -43,6 +45,10 @@ _ENCODERS: Final[dict[type, Encoder]] = {
     frozenset: containers.encode_collection,
     dict: containers.encode_dict,
     NamedList: containers.encode_named_list,
+    # Of Instep's own classes: a config is stored as what it shows, an error under a name that all languages know.
+    ConfigDict: containers.encode_dict,
+    ConfigList: lambda writer, value: containers.encode_collection(writer, list(value)),
+    TaskException: encode_registered,
 }
 
 _LIBRARIES: Final = {

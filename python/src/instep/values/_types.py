@@ -8,8 +8,10 @@ reading runs only functions that this process has registered, never code that th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
+
+from instep._task_exception import TaskException
 
 if TYPE_CHECKING:
     from instep.values._reader import Reader
@@ -33,9 +35,17 @@ class RegisteredType:
     """Makes an instance of these again."""
 
 
-by_name: Final[dict[str, RegisteredType]] = {}
+_ERROR: Final = RegisteredType(
+    "instep.exception",
+    TaskException,
+    lambda error: {field.name: getattr(error, field.name) for field in fields(TaskException)},
+    lambda portable: TaskException(
+        **{field.name: portable[field.name] for field in fields(TaskException) if field.name in portable}
+    ),
+)
+by_name: Final[dict[str, RegisteredType]] = {_ERROR.name: _ERROR}
 """Which type is read, by its name."""
-by_kind: Final[dict[type, RegisteredType]] = {}
+by_kind: Final[dict[type, RegisteredType]] = {_ERROR.kind: _ERROR}
 """As what an instance is written, by its exact class."""
 
 
