@@ -13,7 +13,7 @@ import pytest
 from flow_files import read_flow, steps_of
 from hypothesis import given
 from hypothesis import strategies as st
-from instep import Config, _config
+from instep import Config, _flow, config_expr
 from instep._config import resolved, state_of, value_of
 from instep._config_view import frozen, plain
 from instep.errors import ConfigInvalidError
@@ -70,7 +70,7 @@ def test_view_reads_by_attribute_inside_lists_and_tuples() -> None:
 
 @pytest.fixture(autouse=True)
 def _as_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_config._flow, "_loads_only", False)
+    monkeypatch.setattr(_flow, "_loads_only", False)
     monkeypatch.setattr(sys, "argv", ["flow.py", "run"])
 
 
@@ -125,7 +125,7 @@ def test_wrong_config_is_named(
 
 def test_names_are_resolved_at_any_depth() -> None:
     config = Config("c", default_value={"a": 3})
-    expression = _config.config_expr("cfg.a + 1")
+    expression = config_expr("cfg.a + 1")
     assert resolved({"x": [config, (expression,)], "y": 1}, {"cfg": value_of(config)}) == {
         "x": [{"a": 3}, (4,)],
         "y": 1,

@@ -9,6 +9,7 @@ from instep import current
 from instep._current import set_current
 from instep._task import Task
 from instep._task_messages import task_from
+from instep_proto.v1 import task_pb2
 from scripted_orchestrator import task_of
 
 
@@ -66,4 +67,23 @@ def test_current_get_never_raises() -> None:
     assert "origin_run_id" not in current
     assert "project_name" not in current
     with pytest.raises(AttributeError):
-        _ = current.project_name  # type: ignore[attr-defined]
+        _ = current.project_name
+
+
+def test_current_without_a_project_has_no_names_of_one() -> None:
+    assert not hasattr(current, "project_name")
+    assert "branch_name" not in current
+    assert current.get("is_production", "unknown") == "unknown"
+
+
+def test_current_tells_the_project() -> None:
+    project = task_pb2.Project(name="pricing", branch="prod.b", is_production=True)
+    set_current(task_from(task_of(Path("/flow.py"), "fit", project=project)))
+    try:
+        assert (current.project_name, current.branch_name) == ("pricing", "prod.b")
+        assert current.is_production
+        assert not current.is_user_branch
+        assert current.project_flow_name == "pricing.prod.b.Sample"
+    finally:
+        set_current(None)
+    assert not hasattr(current, "project_name")

@@ -7,7 +7,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from instep_proto.v1 import host_pb2
+from instep.values import decode
+from instep_proto.v1 import host_pb2, task_pb2
 from scripted_orchestrator import Launcher, Orchestrator, is_running, task_of, wait_for
 
 FLOW = """
@@ -229,3 +230,90 @@ def test_host_and_its_workers_ignore_an_interrupt_of_the_terminal(host: Launcher
     host.event("loaded")
     os.killpg(host.process.pid, signal.SIGINT)
     assert host.close() == 0
+
+
+DEFAULTS = """
+    import os
+    from instep import Config, FlowSpec, JSONType, Parameter, current, step
+
+    def greeting(context):
+        print("called")
+        return f"{context.flow_name} {context.user_name} {context.parameter_name} {context.configs.cfg.a}"
+
+    def fails(context):
+        raise KeyError("prices")
+
+    class Sample(FlowSpec):
+        cfg = Config("cfg", default_value={"a": 1})
+        greeting = Parameter("the-greeting", default=greeting)
+        big = Parameter("big", default=lambda context: list(range(100_000)), type=JSONType)
+        text = Parameter("text", default=lambda context: "[" + "1, " * 99_999 + "1]", type=JSONType)
+        branch = Parameter("branch-name", default=lambda context: current.project_flow_name)
+        here = Parameter("here", default=lambda context: os.getcwd())
+        fails = Parameter("fails", default=fails)
+        wrong = Parameter("wrong", default=lambda context: "a", type=int)
+        dies = Parameter("dies", default=lambda context: os._exit(3))
+
+        @step
+        def start(self):
+            pass
+"""
+
+
+@pytest.fixture
+def defaults(tmp_path: Path) -> Iterator[Launcher]:
+    file = tmp_path / "defaults.py"
+    file.write_text(dedent(DEFAULTS))
+    launcher = Launcher(file)
+    launcher.event("loaded")
+    yield launcher
+    launcher.close()
+
+
+def evaluate(launcher: Launcher, folder: Path, *names: str) -> host_pb2.DefaultsEvaluated:
+    question = host_pb2.EvaluateDefaults(
+        id="q1",
+        parameters=names,
+        user="ada",
+        working_directory=str(folder),
+        project=task_pb2.Project(name="pricing", branch="user.ada"),
+    )
+    launcher.send(host_pb2.HostCommand(evaluate=question))
+    answer: host_pb2.DefaultsEvaluated = launcher.event("evaluated")
+    assert answer.id == "q1"
+    return answer
+
+
+def test_functions_give_defaults(defaults: Launcher, tmp_path: Path) -> None:
+    answer = evaluate(defaults, tmp_path, "the-greeting", "text", "branch-name", "here")
+    assert not answer.HasField("failure")
+    values = {
+        one.parameter: decode(one.manifest, lambda hash, size: pytest.fail(hash)) for one in answer.values
+    }
+    assert values == {
+        "the-greeting": "Sample ada the-greeting 1",
+        "text": [1] * 100_000,
+        "branch-name": "pricing.user.ada.Sample",
+        "here": str(tmp_path),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("fails", "The function for the default of parameter 'fails' failed: KeyError: 'prices'."),
+        (
+            "wrong",
+            "The function for the default of parameter 'wrong' returned 'a' (str), but it must return a whole",
+        ),
+        ("big", "The function for the default of parameter 'big' returned [0, 1, "),
+        ("dies", "The process that called the functions for defaults of parameters ended with exit code 3."),
+    ],
+)
+def test_function_that_fails_is_reported_and_the_host_goes_on(
+    defaults: Launcher, tmp_path: Path, name: str, message: str
+) -> None:
+    answer = evaluate(defaults, tmp_path, name, "here")
+    assert answer.failure.message.startswith(message)
+    assert not answer.values
+    assert [one.parameter for one in evaluate(defaults, tmp_path, "here").values] == ["here"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from instep._client import Run
     from instep._client import Task as ClientTask
-    from instep._task import Task
+    from instep._task import Project, Task
 
 
 class Current:
@@ -19,6 +19,7 @@ class Current:
 
     def __init__(self) -> None:
         self._task: Task | None = None
+        self._project: Project | None = None
 
     @property
     def is_running_flow(self) -> bool:
@@ -105,6 +106,37 @@ class Current:
 
         return ClientTask(f"{self.pathspec}")
 
+    @property
+    def project_name(self) -> str:
+        """Name of the project. Only flows with `@project` have this, and the other attributes of projects."""
+        return self._of_project("project_name").name
+
+    @property
+    def branch_name(self) -> str:
+        """Branch of the project: `user.<name>`, `test.<branch>`, `prod` or `prod.<branch>`."""
+        return self._of_project("branch_name").branch
+
+    @property
+    def is_production(self) -> bool:
+        """True on the production branches of the project."""
+        return self._of_project("is_production").is_production
+
+    @property
+    def is_user_branch(self) -> bool:
+        """True on the branch of a person."""
+        return self._of_project("is_user_branch").branch.startswith("user.")
+
+    @property
+    def project_flow_name(self) -> str:
+        """Names the flow on this branch: ``<project>.<branch>.<Flow>``."""
+        project = self._of_project("project_flow_name")
+        return f"{project.name}.{project.branch}.{project.flow}"
+
+    def _of_project(self, name: str) -> Project:
+        if self._project is None:
+            raise AttributeError(f"There is no current.{name}: the flow has no @project.")
+        return self._project
+
     def get(self, name: str, default: object = None) -> object:
         """Reads an attribute that may not be there.
 
@@ -128,6 +160,12 @@ current = Current()
 def set_current(task: Task | None) -> None:
     """Says which task this process runs. None: no task."""
     current._task = task
+    set_project(task.project if task else None)
+
+
+def set_project(project: Project | None) -> None:
+    """Says which project the flow belongs to. None: to none."""
+    current._project = project
 
 
 def running_task() -> Task | None:

@@ -24,12 +24,13 @@ from typing import NoReturn
 from instep_proto.v1 import graph_pb2, host_pb2, source_pb2
 
 from instep import _process
+from instep._defaults import Evaluation
 from instep._flow import FlowSpec
 from instep._fragment import fragment_of
 from instep._pipe import Frames, write_message
 from instep._user_file import UserFile, load, running_file
 from instep._version import version
-from instep.errors import SourceLoadError
+from instep.errors import ConfigInvalidError, SourceLoadError
 
 # `grpc._channel` is what grpc itself imports only when the first channel is made: 12 ms that each task would pay.
 _WARM_MODULES = ("grpc._channel", "instep._worker")
@@ -89,13 +90,14 @@ class Host:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._workers: dict[int, str] = {}
+        self._evaluations: dict[int, Evaluation] = {}
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is for the command line
 
     def refuse(self, file: str, err: SourceLoadError) -> None:
         """Says that the file cannot be loaded."""
         problem = graph_pb2.GraphProblem(
-            code="file-not-loaded",
+            code="config-invalid" if isinstance(err.__cause__, ConfigInvalidError) else "file-not-loaded",
             message=err.message,
             locations=[source_pb2.SourceLocation(file=err.file, line=err.line)],
         )
@@ -144,6 +146,9 @@ class Host:
                 self._fork(command.fork, source)
             case "signal":
                 self._signal(command.signal)
+            case "evaluate":
+                evaluation = Evaluation.start(source.flow, command.evaluate)
+                self._evaluations[evaluation.pid] = evaluation
 
     def _fork(self, command: host_pb2.ForkWorker, source: UserFile) -> None:
         _process.flush_streams()  # what they hold back would be written by the worker again
@@ -184,7 +189,7 @@ class Host:
                 _kill_group(pid, command.signal)
 
     def _reap(self) -> None:
-        for pid in list(self._workers):
+        for pid in [*self._workers, *self._evaluations]:
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 self._bury(pid)
 
@@ -193,6 +198,9 @@ class Host:
         # Before the worker is reaped: until then nobody else can get its process id.
         _kill_group(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
+        if pid in self._evaluations:
+            self._send(evaluated=self._evaluations.pop(pid).answer(status))
+            return
         event = host_pb2.WorkerExited(worker_id=self._workers.pop(pid), max_rss_bytes=usage.ru_maxrss * 1024)
         if os.WIFSIGNALED(status):
             event.signal = os.WTERMSIG(status)
@@ -201,9 +209,10 @@ class Host:
         self._send(exited=event)
 
     def _end_workers(self) -> None:
-        for pid in self._workers:
+        children = [*self._workers, *self._evaluations]
+        for pid in children:
             _kill_group(pid, signal.SIGKILL)
-        for pid in self._workers:
+        for pid in children:
             os.waitpid(pid, 0)
 
     def _send(
@@ -212,8 +221,9 @@ class Host:
         loaded: host_pb2.HostLoaded | None = None,
         forked: host_pb2.WorkerForked | None = None,
         exited: host_pb2.WorkerExited | None = None,
+        evaluated: host_pb2.DefaultsEvaluated | None = None,
     ) -> None:
-        event = host_pb2.HostEvent(loaded=loaded, forked=forked, exited=exited)
+        event = host_pb2.HostEvent(loaded=loaded, forked=forked, exited=exited, evaluated=evaluated)
         # The orchestrator is gone: the next read of the pipe says so, and ends the host.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             write_message(self._fd, event.SerializeToString())

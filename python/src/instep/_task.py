@@ -125,6 +125,8 @@ class Project:
     """`user.<name>`, `test.<branch>`, `prod` or `prod.<branch>`."""
     is_production: bool
     """True on branches that begin with `prod`."""
+    flow: str
+    """Name of the flow."""
 
 
 @dataclass(frozen=True, slots=True)

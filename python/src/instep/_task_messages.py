@@ -111,13 +111,13 @@ def task_from(message: task_pb2.Task) -> Task:
         previous_failure=(
             failure_from(message.previous_failure) if message.HasField("previous_failure") else None
         ),
-        project=project_from(message.project) if message.HasField("project") else None,
+        project=project_from(message.project, message.flow) if message.HasField("project") else None,
     )
 
 
-def project_from(message: task_pb2.Project) -> Project:
+def project_from(message: task_pb2.Project, flow: str) -> Project:
     """Translates what a flow's project is."""
-    return Project(message.name, message.branch, message.is_production)
+    return Project(message.name, message.branch, message.is_production, flow)
 
 
 def failure_from(message: failure_pb2.Failure) -> Failure:
