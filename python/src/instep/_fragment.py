@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from instep_proto.v1 import graph_pb2, source_pb2
 
+from instep._code_digest import digest_of_function, digest_of_step
 from instep._config import Config, ConfigExpression, resolved, state_of, value_of
 from instep._config_view import plain
 from instep._decorator import Decorator, decorators_of
@@ -152,6 +153,7 @@ class _Reader:
             is_start=marks.start,
             is_end=marks.end,
             decorators=self._decorators(attribute.name, decorators_of(attribute.value)),
+            code=digest_of_step(self._flow, attribute.name),
         )
 
     def _referenced_step(self, name: str, step: ReferencedStep) -> graph_pb2.StepSpec:
@@ -170,6 +172,7 @@ class _Reader:
             is_start=step.marks.start,
             is_end=step.marks.end,
             decorators=self._decorators(name, step.decorators),
+            code=_digest_of_reference(step.reference),
         )
 
     def _transition(self, step: str, transition: Transition | None) -> graph_pb2.Transition:
@@ -289,6 +292,12 @@ def _attributes(flow: type[FlowSpec]) -> Iterator[_Attribute]:
     for name in names:
         owner = next(cls for cls in ours if name in vars(cls))
         yield _Attribute(name=name, value=vars(owner)[name], owner=owner)
+
+
+def _digest_of_reference(reference: FunctionReference) -> str:
+    if reference.language != _LANGUAGE:
+        return ""  # the host of that file knows it
+    return digest_of_function(reference.file, reference.function)
 
 
 def _flow_decorators(flow: type[FlowSpec]) -> list[Decorator]:

@@ -73,7 +73,7 @@ def find_class(cls: type) -> tuple[Place, ast.ClassDef | None]:
         Where it is written and its definition; the definition is None when the source is not there.
     """
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    tree = _parsed(file) if file else None
+    tree = parsed(file) if file else None
     if not file or tree is None:
         return Place(real_file(file) if file else ""), None
     found = [node for name, node in _classes(tree.body) if name == cls.__qualname__]
@@ -95,7 +95,7 @@ def assignment_line(definition: ast.ClassDef | None, name: str) -> int:
 @lru_cache(maxsize=64)
 def _functions(file: str) -> dict[tuple[str, int], Function]:
     """Indexes the functions of a file by name and first line, which is that of the first decorator."""
-    tree = _parsed(file)
+    tree = parsed(file)
     functions = [node for node in ast.walk(tree) if isinstance(node, Function)] if tree else []
     return {
         (node.name, min([node.lineno, *(one.lineno for one in node.decorator_list)])): node
@@ -104,7 +104,8 @@ def _functions(file: str) -> dict[tuple[str, int], Function]:
 
 
 @lru_cache(maxsize=64)
-def _parsed(file: str) -> ast.Module | None:
+def parsed(file: str) -> ast.Module | None:
+    """Parses a source file. None: it is not there, or is no Python."""
     try:
         return ast.parse("".join(linecache.getlines(file)))
     except SyntaxError:
