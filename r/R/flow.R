@@ -4,6 +4,7 @@
 #' [run()].
 #'
 #' @param name Name of the flow, a string: letters, digits and underscores, not beginning with a digit.
+#' @param ... Decorators of the flow, such as [project()], and the configs that its steps read, from [config()].
 #' @param include Character vector of files that belong to the same graph, such as `"pricing.py"`. Steps that are named
 #'   in `next_step` and not declared here are looked up there. Paths are relative to the folder of the flow's file.
 #' @param doc Documentation of the flow, a string.
@@ -17,7 +18,7 @@
 #' @export
 #' @examples
 #' flow("Pricing", doc = "Fits one price model per cut.")
-flow <- function(name, include = character(), doc = "", isolation = c("fork", "spawn", "reuse"),
+flow <- function(name, ..., include = character(), doc = "", isolation = c("fork", "spawn", "reuse"),
                  on_loss = c("warn", "error", "ignore")) {
   check_string(name)
   check_string(doc)
@@ -33,9 +34,12 @@ flow <- function(name, include = character(), doc = "", isolation = c("fork", "s
   if (!is.character(include) || anyNA(include)) {
     abort("{.arg include} must be a character vector, not {.obj_type_friendly {include}}.", "argument")
   }
+  given <- flow_arguments(list(...))
   structure(
     list(
       name = name,
+      decorators = given$decorators,
+      configs = given$configs,
       include = include,
       doc = doc,
       isolation = if (missing(isolation)) NULL else match_choice(isolation, c("fork", "spawn", "reuse")),
@@ -46,6 +50,25 @@ flow <- function(name, include = character(), doc = "", isolation = c("fork", "s
     ),
     class = "instep_flow"
   )
+}
+
+# Tells apart what flow() was given besides its name.
+flow_arguments <- function(dots, call = parent.frame()) {
+  unknown <- setdiff(names(dots), "")
+  if (length(unknown) > 0L) {
+    abort("{.fn flow} has no argument {.arg {unknown}}.", "argument", call = call)
+  }
+  for (value in Filter(\(value) !is_decorator(value) && !is_config(value), dots)) {
+    abort(
+      c(
+        "{.fn flow} can't use {.obj_type_friendly {value}}.",
+        i = "It takes decorators such as {.fn project}, and configs."
+      ),
+      "argument",
+      call = call
+    )
+  }
+  list(decorators = Filter(is_decorator, dots), configs = Filter(is_config, dots))
 }
 
 is_flow <- function(x) inherits(x, "instep_flow")
@@ -76,6 +99,7 @@ print.instep_flow <- function(x, ...) {
   for (step in x$steps) {
     targets <- paste(step$next_step, collapse = ", ")
     each <- if (!is.null(step$foreach)) paste0(" for each of ", step$foreach)
+    each <- c(each, if (!is.null(step$condition)) paste0(" by ", step$condition))
     cat("  ", step$name, if (nzchar(targets)) " -> ", targets, each, "\n", sep = "")
   }
   invisible(x)

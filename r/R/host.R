@@ -60,16 +60,16 @@ load_problem <- function(condition, file, line) {
     line <- if (length(place) == 2L) as.integer(place[[2L]]) else 0L
   }
   list(
-    code = "file-load",
+    code = if (inherits(condition, "instep_error_config")) "config-invalid" else "file-load",
     message = paste0("File '", file, "' can't be loaded: ", text),
     locations = list(list(file = file, line = line))
   )
 }
 
-host_loaded <- function(file, flow, problem, can_fork, call_defaults = TRUE) {
+host_loaded <- function(file, flow, problem, can_fork) {
   fragment <- NULL
   if (is.null(problem) && !is.null(flow)) {
-    fragment <- tryCatch(flow_fragment(flow, file, call_defaults), error = identity)
+    fragment <- tryCatch(flow_fragment(flow, file), error = identity)
     if (inherits(fragment, "error")) {
       problem <- load_problem(fragment, file, flow$location$line %||% 0L)
       fragment <- NULL
@@ -97,7 +97,7 @@ serve_host <- function(loaded) {
       return(invisible())
     }
     if (is.list(event)) {
-      send_event(list(exited = worker_exited(event)))
+      send_event(process_ended(event))
     } else {
       obey_command(message_decode("HostCommand", event))
     }
@@ -105,6 +105,16 @@ serve_host <- function(loaded) {
 }
 
 send_event <- function(event) host_send_(message_encode("HostEvent", event))
+
+# The event that tells of the end of a worker, or of a process that has called defaults.
+process_ended <- function(ended) {
+  question <- the$questions[[ended$worker_id]]
+  if (is.null(question)) {
+    return(list(exited = worker_exited(ended)))
+  }
+  the$questions[[ended$worker_id]] <- NULL
+  list(evaluated = defaults_evaluated(question, ended))
+}
 
 worker_exited <- function(ended) {
   list(
@@ -121,6 +131,8 @@ obey_command <- function(command) {
     send_event(list(forked = forked))
   } else if (!is.null(command$signal)) {
     host_signal_(command$signal$worker_id, command$signal$signal)
+  } else if (!is.null(command$evaluate)) {
+    evaluate_defaults(command$evaluate)
   }
 }
 

@@ -1,6 +1,6 @@
 # Where calls stand in the user's files. R records the place of a top-level expression and of the calls inside braces,
 # and Rscript not even these. So a call notes what is known when it runs (call_location()), and the exact line is looked
-# up later, among all calls of flow(), step() and parameter() in the file (call_sites()).
+# up later, among all calls of flow(), step() and the like in the file (call_sites()).
 
 # The innermost place known for the caller's caller, as list(file, line); NULL when there is none.
 call_location <- function() {
@@ -29,7 +29,11 @@ srcref_location <- function(srcref) {
   list(file = normalizePath(file), line = as.integer(srcref[[1L]]))
 }
 
-# All calls of flow(), step() and parameter() in a file with the first text that each is given.
+# Functions whose calls are told by the first text that they are given, and those of decorators, told by what they are in.
+named_calls <- c("flow", "step", "parameter", "include_file", "config", "decorator")
+decorator_calls <- c("retry", "catch", "timeout", "environment_variables", "resources", "project")
+
+# All calls of these functions in a file, each with its name, if it has one, and its first and last line.
 call_sites <- function(file) {
   none <- call_sites_none()
   parsed <- tryCatch(parse(file, keep.source = TRUE), error = \(e) NULL)
@@ -37,24 +41,47 @@ call_sites <- function(file) {
   if (is.null(data)) {
     return(none)
   }
-  calls <- data[data$token == "SYMBOL_FUNCTION_CALL" & data$text %in% c("flow", "step", "parameter"), ]
+  calls <- data[data$token == "SYMBOL_FUNCTION_CALL" & data$text %in% c(named_calls, decorator_calls), ]
   sites <- lapply(seq_len(nrow(calls)), \(i) call_site(data, calls[i, ]))
   rbind(none, do.call(rbind, sites))
 }
 
+call_sites_none <- function() {
+  data.frame(kind = character(), name = character(), line = integer(), last = integer())
+}
+
 call_site <- function(data, call) {
   call_id <- data$parent[data$id == call$parent]
+  name <- if (call$text %in% decorator_calls) "" else first_text(data, call_id)
+  if (!is.null(name)) {
+    data.frame(kind = call$text, name = name, line = call$line1, last = data$line2[data$id == call_id])
+  }
+}
+
+# The first argument of a call that is a text, if it has no other name than that of the thing's name.
+first_text <- function(data, call_id) {
   siblings <- data[data$parent == call_id, ]
   siblings <- siblings[order(siblings$line1, siblings$col1), ]
   for (i in which(siblings$token == "expr")) {
     content <- data[data$parent == siblings$id[i], ]
     label <- if (i > 2L && siblings$token[i - 1L] == "EQ_SUB") siblings$text[i - 2L] else "name"
     if (nrow(content) == 1L && content$token == "STR_CONST" && label %in% c("name", "step")) {
-      name <- eval(str2lang(content$text))
-      return(data.frame(kind = call$text, name = name, line = call$line1))
+      return(eval(str2lang(content$text)))
     }
   }
   NULL
+}
+
+# The place of a decorator of what is declared at `place`: inside that call, or where it was made.
+decorator_location <- function(decorator, place, sites) {
+  here <- sites[sites$kind == decorator$made_by & sites$name %in% c("", decorator$name), ]
+  within <- sites$last[sites$line == place$line & sites$kind %in% c("step", "flow")]
+  inside <- here$line[here$line >= place$line & here$line <= max(place$line, within)]
+  noted <- decorator$location
+  if (length(inside) > 0L) {
+    return(list(file = place$file, line = inside[[1L]]))
+  }
+  noted %||% place
 }
 
 # The exact place of a call, from what was noted when it ran. Without a file the code came from a prompt.

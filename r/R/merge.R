@@ -34,7 +34,8 @@ merge_artifacts <- function(self, inputs, exclude = character(), include = chara
   }
   found <- merge_candidates(state, inputs)
   wanted <- if (length(include) > 0L) found[names(found) %in% include] else found[!names(found) %in% exclude]
-  check_merge_missing(setdiff(include, c(names(found), names(self))))
+  note_reading(state, c(names(wanted), include))
+  check_merge_missing(setdiff(include, c(names(found), names_of(state))))
   check_merge_conflicts(wanted)
   for (name in names(wanted)) {
     state$inputs[[name]] <- wanted[[name]][[1L]]
@@ -48,7 +49,7 @@ merge_candidates <- function(state, inputs) {
   all <- do.call(c, lapply(unclass(inputs), \(input) unname(self_state(input)$task$inputs)))
   taken <- c(ls(state$assigned, all.names = TRUE), names(state$inputs))
   keep <- vapply(all, \(input) {
-    !input$kind %in% c("INPUT_KIND_PARAMETER", "INPUT_KIND_CONSTANT") &&
+    !input$kind %in% fixed_kinds &&
       !startsWith(input$name, "_") && !input$name %in% taken
   }, NA)
   candidates <- all[keep]

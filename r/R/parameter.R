@@ -14,13 +14,15 @@ parameter_types <- c(
 #' @param flow A flow, from [flow()].
 #' @param name Name of the parameter, a string. Dashes are read as underscores in steps.
 #' @param default Value when none is given: `TRUE` or `FALSE`, a number, a string, or `NULL` for none. A function of one
-#'   argument is called when a run is started; its argument is a list with `flow_name`, `parameter_name` and
-#'   `user_name`.
+#'   argument is called once for a run that gives no value, before its first task; its argument is a list with
+#'   `flow_name`, `parameter_name`, `user_name` and `configs`, a list of the flow's configs by name. [current()] knows
+#'   the names of the project by then.
 #' @param type Type of the value: `"string"`, `"int"`, `"float"`, `"bool"` or `"json"`. By default that of `default`
 #'   (`5L` is an int, `5` is a float), else `"string"`. The default of a JSON parameter may be JSON text.
 #' @param help Help text, a string.
 #' @param required Whether a run can't start without a value.
 #' @param separator When set, the text is split here into a character vector. Only for strings.
+#' @param show_default Whether help shows the default.
 #' @returns The flow, with the parameter.
 #' @seealso The class `Parameter` is its twin in Python.
 #' @export
@@ -28,20 +30,14 @@ parameter_types <- c(
 #' flow("Pricing") |>
 #'   parameter("folds", default = 5L, help = "Cross-validation folds.") |>
 #'   parameter("cuts", separator = ",")
-parameter <- function(flow, name, default = NULL, type = NULL, help = "", required = FALSE, separator = NULL) {
+parameter <- function(flow, name, default = NULL, type = NULL, help = "", required = FALSE, separator = NULL,
+                      show_default = TRUE) {
   check_flow(flow)
   check_string(name)
   check_string(help)
   check_flag(required)
-  if (!grepl("^[A-Za-z][A-Za-z0-9_-]*$", name)) {
-    abort(
-      c(
-        "A parameter can't be named {.val {name}}.",
-        i = "A name begins with a letter and has letters, digits, underscores and dashes."
-      ),
-      "parameter_name"
-    )
-  }
+  check_flag(show_default)
+  check_name("A parameter", name, "parameter_name")
   type <- parameter_type(name, type, default)
   if (!is.null(separator)) {
     check_string(separator)
@@ -49,12 +45,70 @@ parameter <- function(flow, name, default = NULL, type = NULL, help = "", requir
       abort("Parameter {.val {name}} can't have a separator: only strings are split.", "argument")
     }
   }
-  flow$parameters[[length(flow$parameters) + 1L]] <- list(
+  add_parameter(flow, list(
     name = name, default = default, type = type, help = help, required = required, separator = separator,
+    show_default = show_default, location = call_location()
+  ))
+}
+
+#' Declare a file whose content is a parameter
+#'
+#' The option `--name` of the command `run` takes a path. The file is read when the run starts; each task reads its
+#' content as `self$name`, whatever becomes of the file, and can't change it.
+#'
+#' @param flow A flow, from [flow()].
+#' @param name Name of the parameter, a string. Dashes are read as underscores in steps.
+#' @param default Path of the file when none is given, relative to the working directory. `NULL`: the content is `NULL`.
+#' @param required Whether a run can't start without a file.
+#' @param is_text Whether the content is a string. Else it is a raw vector.
+#' @param encoding Encoding of the text, such as `"latin1"`. By default UTF-8.
+#' @param help Help text, a string.
+#' @returns The flow, with the parameter.
+#' @seealso The class `IncludeFile` is its twin in Python.
+#' @export
+#' @examples
+#' flow("Words") |>
+#'   include_file("text", default = "words.txt") |>
+#'   step("start", \(self) print(nchar(self$text)))
+include_file <- function(flow, name, default = NULL, required = FALSE, is_text = TRUE, encoding = "UTF-8", help = "") {
+  check_flow(flow)
+  check_string(name)
+  check_string(help)
+  check_string(encoding)
+  check_flag(required)
+  check_flag(is_text)
+  check_name("A parameter", name, "parameter_name")
+  file <- check_optional_string(default, "default")
+  add_parameter(flow, list(
+    name = name, type = "PARAMETER_TYPE_STRING", help = help, required = required, show_default = TRUE,
+    include_file = list(
+      is_text = is_text, encoding = encoding, default_file = if (!is.null(file)) resolve_path(file, getwd())
+    ),
     location = call_location()
-  )
+  ))
+}
+
+add_parameter <- function(flow, parameter) {
+  flow$parameters[[length(flow$parameters) + 1L]] <- parameter
   flow
 }
+
+# Names of parameters and configs are options of the command line.
+check_name <- function(what, name, class, call = parent.frame()) {
+  if (!grepl("^[A-Za-z][A-Za-z0-9_-]*$", name)) {
+    abort(
+      c(
+        "{what} can't be named {.val {name}}.",
+        i = "A name begins with a letter and has letters, digits, underscores and dashes."
+      ),
+      class,
+      call = call
+    )
+  }
+}
+
+# Name under which steps read what has `name` on the command line.
+variable_name <- function(name) gsub("-", "_", name, fixed = TRUE)
 
 parameter_type <- function(name, type, default, call = parent.frame()) {
   if (!is.null(type)) {
@@ -88,16 +142,8 @@ parameter_type <- function(name, type, default, call = parent.frame()) {
   known[[1L]]
 }
 
-# The value to use when none is given, as the parameter's type wants it.
-parameter_default <- function(parameter, flow_name) {
-  value <- parameter$default
-  if (is.function(value)) {
-    value <- value(list(
-      flow_name = flow_name,
-      parameter_name = parameter$name,
-      user_name = user_name()
-    ))
-  }
+# A value as the default of a parameter, as its type wants it.
+parameter_default <- function(parameter, value) {
   if (is.null(value)) {
     return(NULL)
   }
@@ -109,7 +155,7 @@ parameter_default <- function(parameter, flow_name) {
     )
   }
   if (parameter$type == "PARAMETER_TYPE_JSON") {
-    return(if (is_string(value)) parse_json(value, parameter$name) else value)
+    return(if (is_string(value)) json_default(value, parameter$name) else value)
   }
   if (!is.null(parameter$separator) && is.character(value)) {
     return(if (length(value) == 1L) strsplit(value, parameter$separator, fixed = TRUE)[[1L]] else value)
@@ -125,27 +171,19 @@ parameter_default <- function(parameter, flow_name) {
   )
 }
 
-# The value of a JSON text: objects are named lists, arrays of one kind of scalar are vectors, others are lists.
-parse_json <- function(text, name) {
-  rlang::check_installed("jsonlite", "to read the default of a JSON parameter.")
-  parsed <- tryCatch(jsonlite::parse_json(text), error = function(e) {
+json_default <- function(text, name) {
+  tryCatch(json_value(text), error = \(e) {
     abort("The default of parameter {.val {name}} is no JSON.", "parameter_default", parent = e, call = NULL)
   })
-  simplify_json(parsed)
 }
 
-simplify_json <- function(value) {
-  if (!is.list(value)) {
-    return(value)
-  }
-  elements <- lapply(value, simplify_json)
-  kinds <- unique(vapply(elements, typeof, ""))
-  plain <- is.null(names(value)) && length(kinds) == 1L && kinds %in% c("logical", "integer", "double", "character")
-  if (!plain || any(lengths(elements) != 1L)) {
-    return(elements)
-  }
-  # In Python one element is an array, too: I() tells it from a scalar.
-  if (length(elements) == 1L) I(elements[[1L]]) else unlist(elements)
+# What a default that is a function is told.
+default_context <- function(parameter, flow, user) {
+  configs <- stats::setNames(
+    lapply(flow$configs, declared_view),
+    vapply(flow$configs, \(config) unclass(config)$name, "")
+  )
+  list(flow_name = flow$name, parameter_name = parameter$name, user_name = user, configs = configs)
 }
 
 # An integer when it fits, else a double.

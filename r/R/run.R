@@ -165,8 +165,7 @@ run_command <- function(flow, file, program, arguments, home = NULL) {
   )
   fd_close_(ends[[2L]])
   host_open_(ends[[1L]])
-  may_run <- any(arguments %in% c("run", "resume"))
-  serve_host(host_loaded(file, flow, NULL, can_fork = !grpc_used_(), call_defaults = may_run))
+  serve_host(host_loaded(file, flow, NULL, can_fork = !grpc_used_()))
   status <- spawn_wait_(pid)
   quick <- proc.time()[["elapsed"]] - started < 2
   if (status == 1L && quick && !has_python_package(python_program())) {

@@ -27,6 +27,7 @@ NULL
 #   assigned: environment of the values that the step has assigned.
 #   loaded: environment of the values that were read.
 #   forwarded: names that merge_artifacts() took over.
+#   read: environment of the names of inputs that were looked at, also of those that are not there.
 #   fetch: function(hash, size) that reads a blob.
 new_self <- function(task, fetch) {
   state <- new.env(parent = emptyenv())
@@ -35,6 +36,7 @@ new_self <- function(task, fetch) {
   state$assigned <- new.env(parent = emptyenv())
   state$loaded <- new.env(parent = emptyenv())
   state$forwarded <- character()
+  state$read <- new.env(parent = emptyenv())
   state$fetch <- fetch
   self <- new.env(parent = emptyenv())
   assign("state", state, self)
@@ -74,7 +76,8 @@ self_state <- function(self) get("state", envir = self, inherits = FALSE)
 #' @export
 names.instep_self <- function(x) {
   state <- self_state(x)
-  sort(unique(c(names(state$inputs), ls(state$assigned, all.names = TRUE))), method = "radix")
+  note_reading(state, names(state$inputs))
+  sort(unique(names_of(state)), method = "radix")
 }
 
 #' @rdname self
@@ -90,6 +93,7 @@ self_read <- function(state, name) {
   if (exists(name, state$assigned, inherits = FALSE)) {
     return(get(name, state$assigned))
   }
+  note_reading(state, name)
   if (exists(name, state$loaded, inherits = FALSE)) {
     return(get(name, state$loaded))
   }
@@ -106,13 +110,22 @@ self_read <- function(state, name) {
   )
 }
 
+# Notes that user code looked at inputs, or looked for them. What is always there is none.
+note_reading <- function(state, names) {
+  for (name in setdiff(names, own_names)) assign(name, TRUE, state$read)
+}
+
+own_names <- c("input", "index", "foreach_stack")
+
 no_attribute <- function(flow, name) {
   abort("AttributeError: flow {.val {flow}} has no attribute {.val {name}}.", "attribute", artifact = name, call = NULL)
 }
 
 # Reads the value of an Input message for a task.
 read_input <- function(input, fetch, task) {
-  decode_value(input_manifest(input, fetch), fetch, name = input$name, heed = heed_reading(task), error_call = NULL)
+  heed <- heed_reading(task)
+  value <- decode_value(input_manifest(input, fetch), fetch, name = input$name, heed = heed, error_call = NULL)
+  if (input$kind == "INPUT_KIND_CONFIG") config_view(value) else value
 }
 
 input_manifest <- function(input, fetch) {
@@ -124,12 +137,12 @@ input_manifest <- function(input, fetch) {
 }
 
 self_write <- function(state, name, value) {
-  if (name %in% c("input", "index", "foreach_stack")) {
+  if (name %in% own_names) {
     abort("AttributeError: {.code self${name}} can't be assigned: the name is reserved.", "attribute", call = NULL)
   }
   kind <- state$inputs[[name]]$kind
-  if (!is.null(kind) && kind %in% c("INPUT_KIND_PARAMETER", "INPUT_KIND_CONSTANT")) {
-    what <- if (kind == "INPUT_KIND_PARAMETER") "parameter" else "constant"
+  if (!is.null(kind) && kind %in% fixed_kinds) {
+    what <- names(fixed_kinds)[fixed_kinds == kind]
     abort(
       c(
         "AttributeError: {what} {.val {name}} can't be modified.",
@@ -153,6 +166,11 @@ self_write <- function(state, name, value) {
   }
   assign(name, value, state$assigned)
 }
+
+# Inputs that steps can't assign to: they are the same in all tasks.
+fixed_kinds <- c(
+  parameter = "INPUT_KIND_PARAMETER", constant = "INPUT_KIND_CONSTANT", config = "INPUT_KIND_CONFIG"
+)
 
 foreach_index <- function(state) {
   levels <- state$task$foreach
@@ -189,7 +207,7 @@ foreach_stack <- function(state) {
 mutable_loaded <- function(state) {
   loaded <- Filter(\(name) !startsWith(name, " "), ls(state$loaded, all.names = TRUE))
   kinds <- vapply(loaded, \(name) state$inputs[[name]]$kind %||% "", "")
-  artifacts <- loaded[!kinds %in% c("INPUT_KIND_PARAMETER", "INPUT_KIND_CONSTANT")]
+  artifacts <- loaded[!kinds %in% fixed_kinds]
   fresh <- artifacts[!vapply(artifacts, exists, NA, state$assigned, inherits = FALSE)]
   Filter(\(name) is_mutable(get(name, state$loaded)), fresh)
 }

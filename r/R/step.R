@@ -6,14 +6,18 @@
 #' Anything that is no flow is passed on to [stats::step()], which this function hides.
 #'
 #' @param flow A flow, from [flow()].
-#' @param ... The name of the step, a string of `a-z`, `0-9` and `_`, and the function when it is not given as
-#'   `r_function`.
+#' @param ... The name of the step, a string of `a-z`, `0-9` and `_`; the function when it is not given as `r_function`;
+#'   and decorators such as [retry()].
 #' @param step The name of the step, when it is not in `...`.
 #' @param r_function The function, or what [r_function()] or [py_function()] gives. By default the step does nothing.
 #' @param next_step Name of the step that comes next. Several names split the flow into branches. The last step of a
-#'   flow has none.
+#'   flow has none. With `condition` one of several steps comes next: a character vector named by the values that lead to
+#'   them, `c(yes = "buy", no = "wait")`, or for values that are no text a list of formulas, `list(TRUE ~ "buy",
+#'   FALSE ~ "wait")`. One of these may be the step itself, which then runs again.
 #' @param foreach Name of an artifact, a string: the next step runs once for each of its elements, which it reads as
 #'   `self$input`.
+#' @param condition Name of an artifact, a string, whose value says which of the steps in `next_step` comes next. A value
+#'   that leads to none of them fails the task.
 #' @param join Whether the step joins branches, so that its function takes `inputs`. By default read off the function.
 #' @param start,end Whether the step is the first (last) of the flow. A step named `start` (`end`) need not say so.
 #' @param isolation How the processes of the step's tasks are made; see [flow()].
@@ -28,8 +32,8 @@
 #'   step("say", \(self) print(self$input), next_step = "join") |>
 #'   step("join", \(self, inputs) self$count <- length(inputs), next_step = "end") |>
 #'   step("end")
-step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, foreach = NULL, join = NULL,
-                 start = FALSE, end = FALSE, isolation = NULL, on_loss = NULL) {
+step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, foreach = NULL, condition = NULL,
+                 join = NULL, start = FALSE, end = FALSE, isolation = NULL, on_loss = NULL) {
   if (missing(flow)) {
     return(do.call(stats::step, list(...), quote = TRUE, envir = parent.frame()))
   }
@@ -44,11 +48,15 @@ step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, fo
     abort("Flow {.val {flow$name}} already has a step {.val {given$name}}.", "step_doubled")
   }
   reference <- step_reference(given$name, given$fun)
+  transition <- read_next_step(next_step)
   flow$steps[[given$name]] <- list(
     name = given$name,
     reference = reference,
-    next_step = check_targets(next_step),
-    foreach = check_foreach(foreach),
+    next_step = transition$targets,
+    keys = transition$keys,
+    foreach = check_optional_string(foreach),
+    condition = check_optional_string(condition),
+    decorators = given$decorators,
     join = step_joins(given$name, reference, join),
     start = start,
     end = end,
@@ -65,7 +73,8 @@ step_arguments <- function(dots, name, fun, call = parent.frame()) {
     unknown <- setdiff(names(dots), "")
     abort("{.fn step} has no argument {.arg {unknown}}.", "argument", call = call)
   }
-  for (value in dots) {
+  decorators <- Filter(is_decorator, dots)
+  for (value in Filter(Negate(is_decorator), dots)) {
     if (is.null(name) && is.character(value)) {
       name <- value
     } else if (is.null(fun) && (is.function(value) || inherits(value, "instep_function"))) {
@@ -74,14 +83,14 @@ step_arguments <- function(dots, name, fun, call = parent.frame()) {
       abort(
         c(
           "{.fn step} can't use {.obj_type_friendly {value}}.",
-          i = "It takes the name of the step and its function."
+          i = "It takes the name of the step, its function, and decorators such as {.fn retry}."
         ),
         "argument",
         call = call
       )
     }
   }
-  list(name = name, fun = fun)
+  list(name = name, fun = fun, decorators = decorators)
 }
 
 check_step_name <- function(name, call = parent.frame()) {
@@ -103,22 +112,11 @@ check_step_name <- function(name, call = parent.frame()) {
   }
 }
 
-check_targets <- function(next_step, call = parent.frame()) {
-  if (!is.null(next_step) && (!is.character(next_step) || anyNA(next_step))) {
-    abort(
-      "{.arg next_step} must be a character vector, not {.obj_type_friendly {next_step}}.",
-      "argument",
-      call = call
-    )
+check_optional_string <- function(name, arg = deparse(substitute(name)), call = parent.frame()) {
+  if (!is.null(name)) {
+    check_string(name, arg, call)
   }
-  as.character(next_step)
-}
-
-check_foreach <- function(foreach, call = parent.frame()) {
-  if (!is.null(foreach)) {
-    check_string(foreach, call = call)
-  }
-  foreach
+  name
 }
 
 step_reference <- function(name, fun, call = parent.frame()) {

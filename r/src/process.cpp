@@ -194,8 +194,8 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   ::close(parent.wake[1]);
   R_Interactive = FALSE;  // nobody answers a worker, such as when R asks what to do after a crash
   redirect("/dev/null", O_RDONLY, STDIN_FILENO);
-  redirect(stdout_file, O_WRONLY | O_APPEND | O_CREAT, STDOUT_FILENO);
-  redirect(stderr_file, O_WRONLY | O_APPEND | O_CREAT, STDERR_FILENO);
+  if (!stdout_file.empty()) redirect(stdout_file, O_WRONLY | O_APPEND | O_CREAT, STDOUT_FILENO);
+  if (!stderr_file.empty()) redirect(stderr_file, O_WRONLY | O_APPEND | O_CREAT, STDERR_FILENO);
   if (!directory.empty() && ::chdir(directory.c_str()) != 0) {
     dprintf(STDERR_FILENO, "Can't enter %s: %s.\n", directory.c_str(), std::strerror(errno));
     instep::end_process(71);
@@ -376,7 +376,8 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   }
 }
 
-// Forks a worker. Returns its process id in the host and 0 in the worker, which must end by process_exit_().
+// Forks a worker. Returns its process id in the host and 0 in the worker, which must end by process_exit_(). Without
+// a file for a standard stream the worker shares the host's.
 [[cpp11::register]] int host_fork_(std::string worker_id, std::string stdout_file, std::string stderr_file,
                                    std::string directory) {
   Host& self = the_host();

@@ -387,6 +387,7 @@ Index Encoder::list(SEXP x) {
   }
   if (has_class(x, "instep_foreign")) return handle(x);
   if (has_class(x, "instep_pairs")) return pairs(x);
+  if (has_class(x, "instep_config")) return value(context_.arena.keep(call_r("config_plain", x)));
   if (has_class(x, "POSIXlt")) {
     context_.lose("POSIXLT", "is POSIXlt, which is stored as POSIXct");
     return value(context_.arena.keep(call_r("flatten_posixlt", x)));

@@ -25,8 +25,9 @@ test_that("a fragment says what the file says", {
 
 test_that("a parameter's dashes are underscores in steps", {
   made <- flow("X") |> parameter("max-depth", default = \(context) stop("called"))
-  spec <- flow_fragment(made, "/x.R", call_defaults = FALSE)$parameters[[1L]]
+  spec <- flow_fragment(made, "/x.R")$parameters[[1L]]
   expect_identical(spec$name, "max-depth")
   expect_identical(spec$variable, "max_depth")
   expect_null(spec$default)
+  expect_true(spec$has_function_default)
 })

@@ -1,5 +1,8 @@
 declared <- function(...) (flow("X") |> parameter("p", ...))$parameters[[1L]]
 
+# A value as the default of a parameter.
+given <- function(value, ...) parameter_default(declared(default = value, ...), value)
+
 test_that("the type of a parameter is that of its default", {
   expect_identical(declared()$type, "PARAMETER_TYPE_STRING")
   expect_identical(declared(default = TRUE)$type, "PARAMETER_TYPE_BOOL")
@@ -10,21 +13,35 @@ test_that("the type of a parameter is that of its default", {
 })
 
 test_that("defaults get the type of their parameter", {
-  expect_identical(parameter_default(declared(default = 5, type = "int"), "X"), 5L)
-  expect_identical(parameter_default(declared(default = 5L, type = "float"), "X"), 5)
-  expect_identical(parameter_default(declared(default = "a,b", separator = ","), "X"), c("a", "b"))
-  expect_null(parameter_default(declared(), "X"))
+  expect_identical(given(5, type = "int"), 5L)
+  expect_identical(given(5L, type = "float"), 5)
+  expect_identical(given("a,b", separator = ","), c("a", "b"))
+  expect_null(given(NULL))
 })
 
-test_that("a default that is a function is called with what is known", {
-  withr::local_envvar(INSTEP_USER = "ada")
-  made <- declared(default = \(context) paste(context$flow_name, context$parameter_name, context$user_name))
-  expect_identical(parameter_default(made, "X"), "X p ada")
+test_that("a default that is a function is told what is known", {
+  settings <- config("settings", default_value = list(depth = 3L))
+  made <- flow("X", settings) |> parameter("p", default = \(context) paste(
+    context$flow_name, context$parameter_name, context$user_name, context$configs$settings$depth
+  ))
+  context <- default_context(made$parameters[[1L]], made, "ada")
+  expect_identical(made$parameters[[1L]]$default(context), "X p ada 3")
+})
+
+test_that("an include file takes a path, relative to the working directory", {
+  folder <- withr::local_tempdir()
+  withr::local_dir(folder)
+  made <- flow("X") |> include_file("text", default = "a.txt", is_text = FALSE) |> include_file("other")
+  specs <- flow_fragment(made, "/x.R")$parameters
+  expect_identical(specs[[1L]]$include_file$default_file, file.path(normalizePath(folder), "a.txt"))
+  expect_false(specs[[1L]]$include_file$is_text)
+  expect_null(specs[[2L]]$include_file$default_file)
+  expect_type(message_encode("ParameterSpec", specs[[1L]]), "raw")
 })
 
 test_that("a default that does not fit is refused", {
-  expect_error(parameter_default(declared(default = 1.5, type = "int"), "X"), class = "instep_error_parameter_default")
-  expect_error(parameter_default(declared(default = c(1, 2)), "X"), class = "instep_error_parameter_default")
+  expect_error(given(1.5, type = "int"), class = "instep_error_parameter_default")
+  expect_error(given(c(1, 2)), class = "instep_error_parameter_default")
   expect_error(declared(default = list()), class = "instep_error_argument")
 })
 
@@ -36,7 +53,7 @@ test_that("what can't be a parameter is refused", {
 
 test_that("the default of a JSON parameter is JSON text, or a value", {
   skip_if_not_installed("jsonlite")
-  default <- \(value) parameter_default(declared(default = value, type = "json"), "X")
+  default <- \(value) given(value, type = "json")
   expect_identical(default("{\"a\": [1, 2], \"b\": null, \"c\": [[1], \"x\"]}"), list(
     a = 1:2, b = NULL, c = list(I(1L), "x")
   ))

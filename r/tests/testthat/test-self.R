@@ -82,3 +82,28 @@ test_that("only values that can change without being assigned are looked at agai
   expect_true(is_mutable(list(1, list(new.env()))))
   expect_false(is_mutable(mtcars))
 })
+
+test_that("what a step looks at in its inputs is noted, and what it looks for", {
+  read <- \(self) names_read(list(self = self))
+  self <- make_self(a = 1, b = 2, c = 3)
+  expect_identical(read(self), character())
+  self$a
+  try(self$nothing, silent = TRUE)
+  self$b <- 5
+  self$b
+  self$index
+  expect_identical(read(self), c("a", "nothing"))
+  names(self)
+  expect_identical(read(self), c("a", "b", "c", "nothing"))
+})
+
+test_that("what a join looks at on its inputs is noted, also by merging", {
+  joined <- make_joined(make_join("l", x = 1, y = 1, z = 1), make_join("r", x = 2, y = 1, position = 1L))
+  read <- \() names_read(list(self = joined$self, inputs = joined$inputs))
+  joined$inputs$l$z
+  expect_identical(read(), "z")
+  merge_artifacts(joined$self, joined$inputs, include = "y")
+  expect_identical(read(), c("y", "z"))
+  try(merge_artifacts(joined$self, joined$inputs), silent = TRUE)
+  expect_identical(read(), c("x", "y", "z"))
+})

@@ -1,0 +1,127 @@
+# What the code of a step is: its function, and all that this function reaches by name in the user's own files. Its digest
+# tells whether a step would do the same again. Layout and comments are no part of it.
+#
+# Theory of operation. Loading a file leaves its functions and objects in the global environment, those of the files that
+# it sources as well. All names and texts in a function count as names that it may reach: a local variable that happens
+# to have the name of a global function makes the digest change more often than needed, never too seldom. A name is
+# looked up from the function's own environment to the global one, so what a function factory has captured is found;
+# packages are not the user's own.
+
+# Digest, as text, of the code of a step. Empty: it is not known.
+step_code <- function(reference, folder) {
+  if (!is.null(reference$body)) {
+    return(code_digest(reference$body))
+  }
+  file <- resolve_path(reference$file, folder)
+  if (reference$language == "r" && file.exists(file)) code_file_digest(file, reference$name) else ""
+}
+
+code_digest <- function(fun) {
+  walk <- new.env(parent = emptyenv())
+  walk$seen <- list()
+  walk$texts <- character()
+  tryCatch(
+    {
+      walk_value(walk, "step", fun)
+      rlang::hash(walk$texts)
+    },
+    error = \(e) "" # such as a promise that fails: then nobody knows what the step would do
+  )
+}
+
+walk_value <- function(walk, name, value) {
+  if (is.function(value) || is.environment(value)) {
+    known <- Position(\(seen) identical(seen, value), walk$seen)
+    if (!is.na(known)) {
+      return(note_code(walk, name, paste("as", known)))
+    }
+    walk$seen <- c(walk$seen, list(value))
+  }
+  if (is.function(value)) {
+    walk_function(walk, name, value)
+  } else if (is.environment(value)) {
+    walk_environment(walk, name, value)
+  } else if (is.list(value)) {
+    plain <- unclass(value)
+    note_code(walk, name, rlang::hash(list(class(value), names(plain), length(plain))))
+    for (i in seq_along(plain)) walk_value(walk, paste0(name, "[", i, "]"), plain[[i]])
+  } else {
+    note_code(walk, name, rlang::hash(value))
+  }
+}
+
+walk_function <- function(walk, name, fun) {
+  if (is.primitive(fun) || isNamespace(topenv(environment(fun)))) {
+    return(note_code(walk, name, paste(function_module(fun), deparse(args(fun))[[1L]])))
+  }
+  fun <- utils::removeSource(fun)
+  code <- as.call(c(list(as.name("{")), Filter(\(default) !identical(default, quote(expr = )), formals(fun)), body(fun)))
+  note_code(walk, name, deparse(fun, control = c("keepNA", "keepInteger", "digits17")))
+  for (reached in sort(unique(c(all.names(code), code_texts(code))), method = "radix")) {
+    owner <- own_environment(reached, environment(fun))
+    if (!is.null(owner)) walk_value(walk, reached, get(reached, owner, inherits = FALSE))
+  }
+}
+
+# What is in an environment of the user's, such as an R6 class. Others are told by what they are.
+walk_environment <- function(walk, name, environment) {
+  if (is_shared_environment(environment)) {
+    return(note_code(walk, name, environmentName(environment)))
+  }
+  for (element in ls(environment, all.names = TRUE, sorted = TRUE)) {
+    walk_value(walk, paste0(name, "$", element), get(element, environment, inherits = FALSE))
+  }
+}
+
+note_code <- function(walk, name, text) walk$texts <- c(walk$texts, name, text)
+
+# The environment in which a name is the user's own, seen from a function's. NULL: it is a package's, or nobody's.
+own_environment <- function(name, environment) {
+  repeat {
+    if (nzchar(name) && exists(name, environment, inherits = FALSE)) {
+      return(if (!is_package_environment(environment)) environment)
+    }
+    if (is_shared_environment(environment)) {
+      return(NULL)
+    }
+    environment <- parent.env(environment)
+  }
+}
+
+is_package_environment <- function(x) isNamespace(x) || identical(x, baseenv()) || identical(x, emptyenv())
+
+is_shared_environment <- function(x) is_package_environment(x) || identical(x, globalenv())
+
+# All texts in code: functions and objects can be reached by these as well, as in do.call("fit", ...).
+code_texts <- function(code) {
+  if (is.character(code)) {
+    return(code)
+  }
+  if (!is.call(code) && !is.pairlist(code) && !is.expression(code)) {
+    return(character())
+  }
+  parts <- Filter(\(part) !identical(part, quote(expr = )), as.list(code))
+  unlist(lapply(parts, code_texts))
+}
+
+# Digest of a function of another R file: of all its code, and that of the R files that it names.
+code_file_digest <- function(file, name) {
+  seen <- character()
+  texts <- character()
+  visit <- function(file) {
+    seen <<- c(seen, file)
+    code <- parse(file, keep.source = FALSE, encoding = "UTF-8")
+    texts <<- c(texts, vapply(code, \(call) paste(deparse(call), collapse = "\n"), ""))
+    named <- grep("[.][Rr]$", code_texts(code), value = TRUE)
+    for (other in setdiff(resolve_path(named, dirname(file)), seen)) {
+      if (file.exists(other)) visit(other)
+    }
+  }
+  tryCatch(
+    {
+      visit(file)
+      rlang::hash(c(name, texts))
+    },
+    error = \(e) ""
+  )
+}
