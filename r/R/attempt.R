@@ -18,6 +18,7 @@ run_task <- function(session, task, problem, reuse, leased_ms) {
     error = \(condition) failed(condition_failure(condition, kind = failure_kind(condition, "INTERNAL"))),
     interrupt = \(condition) interrupted(attempt)
   )
+  tell_outcome(attempt, outcome)
   close_devices()
   suspendInterrupts(report(attempt, outcome, want_next = reuse))
 }
@@ -31,7 +32,7 @@ new_attempt <- function(session, task) {
   attempt$fetch <- blob_reader(session$connection, session$object_root, task$lease$lease_token)
   attempt$keeper <- keeper_start_(
     session$connection$channel, session$token, task$lease$lease_token, task$lease$heartbeat_ms,
-    Sys.getenv("INSTEP_STDOUT_FILE"), Sys.getenv("INSTEP_STDERR_FILE")
+    task$attempt_timeout_ms, Sys.getenv("INSTEP_STDOUT_FILE"), Sys.getenv("INSTEP_STDERR_FILE")
   )
   attempt
 }
@@ -55,13 +56,17 @@ attempt_outcome <- function(attempt, problem) {
   }
   self <- new_self(attempt$task, attempt$fetch)
   attempt$self <- self
+  if (isTRUE(attempt$task$catch$only_handle)) {
+    return(success(attempt, caught = death_failure(attempt$task)))
+  }
   arguments <- list(self = self)
   if (attempt$task$is_join) {
     joins <- all_joins(attempt$session, attempt$task)
     arguments$inputs <- new_inputs(joins, attempt$task$inputs, attempt$task, attempt$fetch)
+    attempt$inputs <- arguments$inputs
   }
   keeper_phase_(attempt$keeper, 2L)
-  trouble <- timed(attempt, "run", call_step(fun$fun, fun$label, arguments))
+  trouble <- timed(attempt, "run", call_step(fun$fun, fun$label, arguments, \(i) raise_timeout(attempt)))
   keeper_phase_(attempt$keeper, 3L)
   if (is.null(trouble)) {
     return(success(attempt))
@@ -69,23 +74,77 @@ attempt_outcome <- function(attempt, problem) {
   if (inherits(trouble$condition, "interrupt")) {
     return(interrupted(attempt))
   }
-  kind <- failure_kind(trouble$condition, "USER_ERROR")
-  outcome <- failed(condition_failure(trouble$condition, trouble$frames, kind))
-  outcome$partial_outputs <- partial_outputs(attempt)
-  outcome
+  failure <- condition_failure(trouble$condition, trouble$frames, failure_kind(trouble$condition, "USER_ERROR"))
+  if (catches(attempt$task)) {
+    return(success(attempt, caught = failure))
+  }
+  failed(failure, partial_outputs(attempt))
+}
+
+# Whether an error of user code in this attempt is handled.
+catches <- function(task) !is.null(task$catch) && task$attempt >= task$max_attempts - 1L
+
+# What is caught when earlier attempts died without raising an error.
+death_failure <- function(task) {
+  last <- task$previous_failure
+  count <- if (task$attempt == 1L) "1 attempt" else paste(task$attempt, "attempts")
+  message <- sprintf(
+    "Step '%s' failed in %s, the last one without raising an error. %s",
+    task$step, count, last$message %||% "It is not known why."
+  )
+  list(
+    kind = "FAILURE_KIND_WORKER_LOST", classes = "instep.errors.FailureHandledByCatch", message = message, cause = last
+  )
+}
+
+# Turns the interrupt that ends the time of a step into an error.
+raise_timeout <- function(attempt) {
+  if (keeper_timed_out_(attempt$keeper)) stop(timeout_condition(attempt$task))
+}
+
+timeout_condition <- function(task) {
+  seconds <- task$attempt_timeout_ms / 1000
+  errorCondition(
+    sprintf("Step '%s' took longer than its timeout of %s.", task$step, duration_text(seconds)),
+    class = c("TimeoutException", "instep_error"), step = task$step, seconds = seconds
+  )
+}
+
+# A duration for people, as Python writes it.
+duration_text <- function(seconds) {
+  whole <- round(seconds)
+  if (seconds < 60) {
+    sprintf(if (seconds < 1) "%.2f s" else "%.1f s", seconds)
+  } else if (whole < 3600) {
+    sprintf("%d min %d s", whole %/% 60, whole %% 60)
+  } else {
+    sprintf("%d h %d min", whole %/% 3600, whole %/% 60 %% 60)
+  }
 }
 
 # The FailureKind of a condition; `otherwise` for one that does not say.
 failure_kind <- function(condition, otherwise) {
+  if (is_out_of_memory(condition)) {
+    return("FAILURE_KIND_OUT_OF_MEMORY")
+  }
   kinds <- c(
+    TimeoutException = "ATTEMPT_TIMEOUT",
     instep_error_value_encode = "OUTPUT_ENCODE",
     instep_error_value_decode = "INPUT_DECODE",
     instep_error_blob_missing = "INPUT_MISSING",
     instep_error_blob_corrupt = "INPUT_MISSING",
-    instep_error_foreach = "USER_ERROR"
+    instep_error_foreach = "USER_ERROR",
+    instep_error_switch = "USER_ERROR"
   )
   known <- kinds[intersect(class(condition), names(kinds))]
   paste0("FAILURE_KIND_", if (length(known) > 0L) known[[1L]] else otherwise)
+}
+
+# R has no class for these errors, and their text is in the user's language.
+is_out_of_memory <- function(condition) {
+  known <- c("cannot allocate vector of size %0.1f Gb", "cannot allocate memory", "memory exhausted (limit reached?)")
+  begins <- sub("%.*", "", c(known, gettext(known, domain = "R")))
+  inherits(condition, "error") && any(startsWith(condition_text(condition), begins))
 }
 
 # The function of the task's step and the name that it has in a traceback.
@@ -103,19 +162,30 @@ step_function <- function(task) {
   list(fun = fun, label = if (length(named) > 0L) named[[1L]] else task$step)
 }
 
-failed <- function(failure) {
-  cat(failure$traceback, "\n", sep = "", file = stderr())
-  list(failure = failure)
-}
+failed <- function(failure, partial_outputs = NULL) list(failure = failure, partial_outputs = partial_outputs)
 
-# An interrupt is a cancel when the orchestrator says so, else somebody sent a signal.
+# An interrupt is a cancel when the orchestrator says so, or it ends the step's time; else somebody sent a signal.
 interrupted <- function(attempt) {
   if (keeper_cancelled_(attempt$keeper, TRUE)) {
-    reason <- keeper_cancel_reason_(attempt$keeper)
-    cat("Cancelled. ", reason, "\n", sep = "", file = stderr())
-    return(list(cancelled = list(reason = reason)))
+    return(list(cancelled = list(reason = keeper_cancel_reason_(attempt$keeper))))
+  }
+  if (keeper_timed_out_(attempt$keeper)) {
+    return(failed(condition_failure(timeout_condition(attempt$task), kind = "FAILURE_KIND_ATTEMPT_TIMEOUT")))
   }
   failed(plain_failure("FAILURE_KIND_USER_ERROR", "The step was interrupted."))
+}
+
+# Writes to the log what went wrong.
+tell_outcome <- function(attempt, outcome) {
+  failure <- outcome$failure %||% if (isTRUE(attempt$task$catch$print_exception)) outcome$success$caught
+  text <- if (!is.null(failure)) {
+    failure$traceback %||% failure$message
+  } else if (!is.null(outcome$cancelled)) {
+    paste("Cancelled.", outcome$cancelled$reason)
+  }
+  if (!is.null(text)) {
+    cat(text, "\n", sep = "", file = stderr())
+  }
 }
 
 # Reports how the attempt ended. Blobs that the store has lost in the meantime are stored again, at most twice.
@@ -126,7 +196,7 @@ report <- function(attempt, outcome, want_next, rounds = 2L) {
       if (rounds == 0L || is.null(outcome$success)) {
         stop(condition)
       }
-      report(attempt, success(attempt), want_next, rounds - 1L)
+      report(attempt, success(attempt, outcome$success$caught), want_next, rounds - 1L)
     }
   )
 }

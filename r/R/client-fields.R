@@ -119,7 +119,7 @@ client_fields <- list(
     tags = run_tags,
     user_tags = \(x) get_run(x)$run$user_tags,
     system_tags = \(x) get_run(x)$run$system_tags,
-    exception = \(x) as_exception(get_run(x)$run$failure),
+    exception = \(x) task_exception(get_run(x)$run$failure),
     steps = \(x) {
       names <- vapply(list_steps(x), \(step) step$name, "")
       stats::setNames(lapply(names, \(name) new_client("step", c(x$ids, step = name), home = x$home)), names)
@@ -150,7 +150,7 @@ client_fields <- list(
     successful = \(x) task_state(x) == "succeeded",
     finished = \(x) task_state(x) == "succeeded",
     index = \(x) get_task(x)$index,
-    exception = \(x) as_exception(get_attempt(x)$failure),
+    exception = \(x) task_exception(get_attempt(x)$failure),
     stdout = \(x) task_log(x, "LOG_STREAM_STDOUT"),
     stderr = \(x) task_log(x, "LOG_STREAM_STDERR"),
     artifacts = list_artifacts,

@@ -165,11 +165,3 @@ instant <- function(unix_ms) {
 }
 
 state_name <- function(state) tolower(sub("^[A-Z]+_STATE_", "", state))
-
-as_exception <- function(failure) {
-  if (is.null(failure)) {
-    return(NULL)
-  }
-  type <- if (length(failure$classes) > 0L) failure$classes[[1L]] else tolower(sub("^FAILURE_KIND_", "", failure$kind))
-  list(exception = failure$message, type = type, stacktrace = failure$traceback)
-}

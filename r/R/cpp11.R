@@ -24,8 +24,8 @@ grpc_stream_next_ <- function(handle) {
   .Call(`_instep_grpc_stream_next_`, handle)
 }
 
-keeper_start_ <- function(channel, session_token, lease_token, heartbeat_ms, stdout_file, stderr_file) {
-  .Call(`_instep_keeper_start_`, channel, session_token, lease_token, heartbeat_ms, stdout_file, stderr_file)
+keeper_start_ <- function(channel, session_token, lease_token, heartbeat_ms, timeout_ms, stdout_file, stderr_file) {
+  .Call(`_instep_keeper_start_`, channel, session_token, lease_token, heartbeat_ms, timeout_ms, stdout_file, stderr_file)
 }
 
 keeper_phase_ <- function(keeper, phase) {
@@ -34,6 +34,10 @@ keeper_phase_ <- function(keeper, phase) {
 
 keeper_cancelled_ <- function(keeper, ask) {
   .Call(`_instep_keeper_cancelled_`, keeper, ask)
+}
+
+keeper_timed_out_ <- function(keeper) {
+  .Call(`_instep_keeper_timed_out_`, keeper)
 }
 
 keeper_cancel_reason_ <- function(keeper) {

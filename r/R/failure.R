@@ -5,22 +5,25 @@ max_traceback_bytes <- 64 * 1024
 max_frames <- 100L
 max_causes <- 16L
 
+# Failures after which another attempt may fare better.
+retried_kinds <- paste0("FAILURE_KIND_", c("USER_ERROR", "ATTEMPT_TIMEOUT", "OUT_OF_MEMORY"))
+
 # Calls a step's function with arguments and answers with NULL, or with what went wrong, as call_recorded() does.
-call_step <- function(fun, label, arguments) {
+call_step <- function(fun, label, arguments, on_interrupt = \(condition) NULL) {
   frame <- list2env(arguments, parent = globalenv())
   assign(label, fun, frame)
-  called <- call_recorded(as.call(c(list(as.name(label)), lapply(names(arguments), as.name))), frame)
+  called <- call_recorded(as.call(c(list(as.name(label)), lapply(names(arguments), as.name))), frame, on_interrupt)
   if (!is.null(called$condition)) called
 }
 
 # Evaluates a call and answers with list(value), or with what went wrong: list(condition, frames). An interrupt is a
-# condition of class `interrupt`.
-call_recorded <- function(call, frame) {
+# condition of class `interrupt`, unless `on_interrupt`, which is called where it happened, makes an error of it.
+call_recorded <- function(call, frame, on_interrupt = \(condition) NULL) {
   base_frame <- sys.nframe()
   frames <- list()
   tryCatch(
     withCallingHandlers(
-      list(value = eval(call, frame)),
+      withCallingHandlers(list(value = eval(call, frame)), interrupt = on_interrupt),
       error = \(condition) frames <<- stack_frames(base_frame)
     ),
     error = \(condition) list(condition = condition, frames = frames),
@@ -107,7 +110,7 @@ condition_failure <- function(condition, frames = list(), kind = "FAILURE_KIND_U
   parent <- condition$parent
   list(
     kind = kind,
-    retry_advice = if (kind == "FAILURE_KIND_USER_ERROR") NULL else "RETRY_ADVICE_NEVER",
+    retry_advice = if (!kind %in% retried_kinds) "RETRY_ADVICE_NEVER",
     language = "r",
     classes = class(condition),
     message = clip(message, max_message_bytes),

@@ -1,9 +1,15 @@
 # What an attempt leaves behind: encoding and storing artifacts, counting the elements of a foreach.
 
-# Stores what the step left behind. Nothing is written before all of it is known to be storable.
-success <- function(attempt) {
+# Stores what the step left behind. Nothing is written before all of it is known to be storable. With `caught`, the
+# failure that catch() handles, it has no elements or case to choose.
+success <- function(attempt, caught = NULL) {
   state <- self_state(attempt$self)
   count <- foreach_count(state)
+  case <- switch_case(state)
+  handled <- attempt$task$catch$var %||% ""
+  if (nzchar(handled)) {
+    assign(handled, if (!is.null(caught)) task_exception(caught), state$assigned)
+  }
   assigned <- ls(state$assigned, all.names = TRUE)
   encoded <- c(
     sapply(assigned, \(name) encode_output(attempt, name, get(name, state$assigned)), simplify = FALSE),
@@ -15,10 +21,19 @@ success <- function(attempt) {
   list(success = list(
     outputs = unname(Map(\(name, value) store_encoded(attempt, name, value), names(encoded), encoded)),
     foreach_count = count,
+    switch_case = case,
     forwarded = unname(lapply(setdiff(state$forwarded, assigned), \(name) {
       list(name = name, artifact = state$inputs[[name]]$artifact)
-    }))
+    })),
+    reads = names_read(attempt),
+    caught = caught
   ))
+}
+
+# Names of the inputs that user code looked at, or looked for, in `self` and on any of `inputs`.
+names_read <- function(attempt) {
+  states <- lapply(c(list(attempt$self), unclass(attempt$inputs)), self_state)
+  sort(unique(unlist(lapply(states, \(state) ls(state$read, all.names = TRUE)))), method = "radix")
 }
 
 # Number of the elements over which the step's foreach goes. NULL for a step without.
@@ -39,6 +54,52 @@ foreach_count <- function(state) {
     )
   }
   item_count(self_read(state, name), name, task$step, error_call = NULL)
+}
+
+# Position of the case that the artifact of a switch chooses, counted from 0. NULL for a step without.
+switch_case <- function(state) {
+  transition <- state$task$transition
+  if (transition$kind != "TRANSITION_KIND_SWITCH") {
+    return(NULL)
+  }
+  name <- transition$condition
+  step <- state$task$step
+  if (!name %in% names_of(state)) {
+    abort(
+      c(
+        "Step {.val {step}} can't choose its next step: there is no artifact {.val {name}}.",
+        i = "Assign {.code self${name}} in the step."
+      ),
+      "switch",
+      call = NULL
+    )
+  }
+  value <- self_read(state, name)
+  if (is.factor(value)) value <- as.character(value)
+  keys <- lapply(transition$cases, \(case) decode_value(case$key, name = "key"))
+  if (!is_key(value)) {
+    abort(
+      c(
+        "Step {.val {step}} can't choose its next step by {.code self${name}}.",
+        x = "It is {.obj_type_friendly {value}}, which can't be a key: a string, a number, TRUE, FALSE or NULL can."
+      ),
+      "switch",
+      call = NULL
+    )
+  }
+  case <- Position(\(key) same_key(value, key), keys)
+  if (is.na(case)) {
+    known <- vapply(keys, deparse, "")
+    abort(
+      c(
+        "Step {.val {step}} can't choose its next step by {.code self${name}}.",
+        x = "It is {deparse(value)}, and the keys are {known}."
+      ),
+      "switch",
+      call = NULL
+    )
+  }
+  case - 1L
 }
 
 names_of <- function(state) c(names(state$inputs), ls(state$assigned, all.names = TRUE))

@@ -128,5 +128,7 @@ report_quit <- function() {
   message <- paste0(
     "Step '", attempt$task$step, "' ended R by quit(). A step must return, so that the flow can go on."
   )
-  complete(attempt, failed(plain_failure("FAILURE_KIND_USER_ERROR", message)))
+  outcome <- failed(plain_failure("FAILURE_KIND_USER_ERROR", message))
+  tell_outcome(attempt, outcome)
+  complete(attempt, outcome)
 }

@@ -1,7 +1,7 @@
 // The keeper of a lease: a thread that sends heartbeats and new log bytes while R runs the user's step.
 //
-// The thread never calls R. What it learns it says by atomic flags, by SIGINT to R's thread (the directive CANCEL: R
-// turns it into an interrupt condition), and by ending the process when the lease is lost, because nothing that the
+// The thread never calls R. What it learns it says by atomic flags, by SIGINT to R's thread (the directive CANCEL, or the
+// end of the time that user code has: R turns it into an interrupt condition), and by ending the process when the lease is lost, because nothing that the
 // process could still do is wanted.
 
 #include <fcntl.h>
@@ -35,6 +35,7 @@ const auto kOrphanLimit = std::chrono::minutes(2);
 const size_t kLogChunk = 256 * 1024;
 const int kCallTimeoutMs = 5000;
 const int kExitLeaseLost = 74;
+const int kRunning = 2;  // ATTEMPT_PHASE_RUNNING
 
 const char* const kHeartbeat = "/instep.v1.WorkerService/Heartbeat";
 const char* const kAppendLogs = "/instep.v1.LogService/AppendLogs";
@@ -101,11 +102,12 @@ struct Spool {
 class Keeper {
  public:
   Keeper(std::shared_ptr<grpc::Channel> channel, instep::Metadata metadata, std::string lease_token,
-         int heartbeat_ms, const std::string& stdout_file, const std::string& stderr_file)
+         int heartbeat_ms, int64_t timeout_ms, const std::string& stdout_file, const std::string& stderr_file)
       : channel_(std::move(channel)),
         metadata_(std::move(metadata)),
         lease_token_(std::move(lease_token)),
         heartbeat_ms_(heartbeat_ms),
+        timeout_ms_(timeout_ms),
         r_thread_(pthread_self()) {
     spools_[0].file = stdout_file;
     spools_[0].stream = 1;
@@ -132,9 +134,19 @@ class Keeper {
     if (thread_.joinable()) thread_.join();
   }
 
-  void set_phase(int phase) { phase_ = phase; }
+  // User code has its time from the phase RUNNING on. Once another phase is set, no signal is sent for that.
+  void set_phase(int phase) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      phase_ = phase;
+      if (phase == kRunning && timeout_ms_ > 0) deadline_ = Clock::now() + Milliseconds(timeout_ms_);
+    }
+    changed_.notify_all();
+  }
 
   bool cancelled() const { return cancelled_; }
+
+  bool timed_out() const { return timed_out_; }
 
   std::string cancel_reason() {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -170,8 +182,15 @@ class Keeper {
     for (;;) {
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        changed_.wait_until(lock, std::min(next_log, next_beat), [this] { return stopped_; });
+        const Clock::time_point next = std::min(next_log, next_beat);
+        while (!stopped_ && Clock::now() < next && !is_late()) {
+          changed_.wait_until(lock, is_timed() ? std::min(next, deadline_) : next);
+        }
         if (stopped_) return;
+        if (is_late()) {
+          timed_out_ = true;
+          pthread_kill(r_thread_, SIGINT);
+        }
       }
       if (Clock::now() >= next_beat) {
         beat();
@@ -183,6 +202,11 @@ class Keeper {
       }
     }
   }
+
+  // Whether user code runs and its time is not over yet.
+  bool is_timed() const { return timeout_ms_ > 0 && phase_ == kRunning && !timed_out_; }
+
+  bool is_late() const { return is_timed() && Clock::now() >= deadline_; }
 
   instep::Answer call(const char* method, const pb::Message& request) {
     instep::Answer answer =
@@ -241,11 +265,14 @@ class Keeper {
   const instep::Metadata metadata_;
   const std::string lease_token_;
   std::atomic<int> heartbeat_ms_;
+  const int64_t timeout_ms_;
   const pthread_t r_thread_;
   Spool spools_[2];
   int64_t seq_ = 0;
   std::atomic<int> phase_{1};
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> timed_out_{false};
+  Clock::time_point deadline_;
   std::string cancel_reason_;
   bool stopped_ = false;
   Clock::time_point last_answer_;
@@ -260,11 +287,13 @@ Keeper* keeper_of(SEXP handle) { return cpp11::external_pointer<Keeper>(handle).
 }  // namespace
 
 [[cpp11::register]] SEXP keeper_start_(SEXP channel, std::string session_token, cpp11::raws lease_token,
-                                       int heartbeat_ms, std::string stdout_file, std::string stderr_file) {
+                                       int heartbeat_ms, double timeout_ms, std::string stdout_file,
+                                       std::string stderr_file) {
   instep::Metadata metadata = {{"authorization", "Bearer " + session_token}};
   std::string token(reinterpret_cast<const char*>(RAW(lease_token)), static_cast<size_t>(lease_token.size()));
   cpp11::external_pointer<std::shared_ptr<grpc::Channel>> dialed(channel);
-  auto keeper = std::make_unique<Keeper>(*dialed, metadata, token, heartbeat_ms, stdout_file, stderr_file);
+  auto keeper = std::make_unique<Keeper>(*dialed, metadata, token, heartbeat_ms, static_cast<int64_t>(timeout_ms),
+                                         stdout_file, stderr_file);
   // Not finalized when R ends: a step that calls quit() is reported then, and that needs the keeper.
   return cpp11::external_pointer<Keeper>(keeper.release(), true, false);
 }
@@ -277,6 +306,9 @@ Keeper* keeper_of(SEXP handle) { return cpp11::external_pointer<Keeper>(handle).
   if (ask && !keeper_of(keeper)->cancelled()) keeper_of(keeper)->beat();
   return keeper_of(keeper)->cancelled();
 }
+
+// Whether the time that user code had was over before it ended.
+[[cpp11::register]] bool keeper_timed_out_(SEXP keeper) { return keeper_of(keeper)->timed_out(); }
 
 [[cpp11::register]] std::string keeper_cancel_reason_(SEXP keeper) {
   return keeper_of(keeper)->cancel_reason();

@@ -21,3 +21,44 @@ test_that("a foreach counts its elements, and needs its artifact", {
   expect_error(foreach_count(self_state(self)), class = "instep_error_foreach")
   expect_null(foreach_count(self_state(make_self())))
 })
+
+test_that("want of memory and of time are kinds of their own", {
+  condition <- tryCatch(numeric(1e15), error = identity)
+  expect_identical(failure_kind(condition, "USER_ERROR"), "FAILURE_KIND_OUT_OF_MEMORY")
+  condition <- timeout_condition(make_task(attempt_timeout_ms = 90000))
+  expect_identical(failure_kind(condition, "USER_ERROR"), "FAILURE_KIND_ATTEMPT_TIMEOUT")
+  expect_identical(class(condition)[[1L]], "TimeoutException")
+  expect_identical(conditionMessage(condition), "Step 'fit' took longer than its timeout of 1 min 30 s.")
+})
+
+test_that("durations are written as in Python", {
+  expect_identical(vapply(c(0.04, 12.34, 125, 7260), duration_text, ""), c("0.04 s", "12.3 s", "2 min 5 s", "2 h 1 min"))
+})
+
+test_that("an error is handled by the last attempt of a step that catches", {
+  catch <- list(var = "problem", print_exception = TRUE)
+  expect_true(catches(make_task(catch = catch, attempt = 2L, max_attempts = 3L)))
+  expect_false(catches(make_task(catch = catch, attempt = 1L, max_attempts = 3L)))
+  expect_false(catches(make_task(attempt = 2L, max_attempts = 3L)))
+})
+
+test_that("when attempts have died, what is caught says how many, and how the last one did", {
+  failure <- death_failure(make_task(
+    attempt = 3L, previous_failure = list(kind = "FAILURE_KIND_WORKER_LOST", message = "It was killed by SIGKILL.")
+  ))
+  error <- task_exception(failure)
+  expect_match(error$type, "FailureHandledByCatch$")
+  expect_match(error$exception, "'fit' failed in 3 attempts.* killed by SIGKILL")
+  expect_identical(error$cause$type, "WORKER_LOST")
+})
+
+test_that("an interrupt is what is made of it, with the user's calls", {
+  users <- new.env(parent = globalenv())
+  evalq(interrupt <- function() tools::pskill(Sys.getpid(), tools::SIGINT) && Sys.sleep(10), users)
+  evalq(step <- function(self) interrupt(), users)
+  trouble <- call_step(users$step, "fit", list(self = NULL), \(i) stop(errorCondition("too late", class = "late")))
+  expect_s3_class(trouble$condition, "late")
+  calls <- vapply(trouble$frames, \(frame) frame[["function"]], "")
+  expect_identical(calls[1:2], c("fit(self)", "interrupt()"))
+  expect_s3_class(call_step(users$step, "fit", list(self = NULL))$condition, "interrupt")
+})

@@ -12,15 +12,6 @@ test_that("a field that does not exist is an error that names the fields", {
   expect_identical(run$parent$id, "X")
 })
 
-test_that("a failure is told as an exception", {
-  failure <- list(classes = c("simpleError", "error"), message = "boom", traceback = "Error: boom", kind = "")
-  expect_identical(as_exception(failure), list(exception = "boom", type = "simpleError", stacktrace = "Error: boom"))
-  failure$classes <- character()
-  failure$kind <- "FAILURE_KIND_WORKER_LOST"
-  expect_identical(as_exception(failure)$type, "worker_lost")
-  expect_null(as_exception(NULL))
-})
-
 test_that("every reason of an error has a class", {
   expect_identical(error_reason("ERROR_REASON_STEP_UNKNOWN"), "step_unknown")
   detail <- message_encode("ErrorDetail", list(

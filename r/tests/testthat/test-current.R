@@ -15,5 +15,19 @@ test_that("in a task its facts are known", {
 })
 
 test_that("a fact that does not exist is an error", {
-  expect_error(current("task"), class = "instep_error_argument")
+  expect_error(current("nonsense"), class = "instep_error_argument")
+  expect_identical(current("nonsense", default = 3), 3)
+})
+
+test_that("the names of the project are known in flows that have one", {
+  project <- list(name = "diamonds", branch = "prod.blue", is_production = TRUE)
+  the$task <- task_facts(make_task(project = project))
+  withr::defer(the$task <- NULL)
+  expect_identical(current("project_name"), "diamonds")
+  expect_identical(current("branch_name"), "prod.blue")
+  expect_true(current("is_production"))
+  expect_false(current("is_user_branch"))
+  expect_identical(current("project_flow_name"), "diamonds.prod.blue.Pricing")
+  the$task <- task_facts(make_task())
+  expect_null(current("project_name"))
 })
