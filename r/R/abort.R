@@ -1,12 +1,22 @@
-# Raises an error of class `instep_error_<what>`, with facts as fields. The message is interpolated by cli.
+# Raises an error of class `instep_error_<what>`, with facts as fields. The message is interpolated by cli. Its backtrace
+# ends with the call that it names: what is below is ours.
 abort <- function(message, what, ..., call = rlang::caller_env(), envir = parent.frame()) {
   cli::cli_abort(
     message,
     class = c(paste0("instep_error_", what), "instep_error"),
     ...,
     call = call,
-    .envir = envir
+    .envir = envir,
+    trace = if (is.environment(call)) rlang::trace_back(bottom = call)
   )
+}
+
+# Ends a script, for an error that says all that a person needs. Elsewhere the error goes on.
+end_script <- function(condition, status) {
+  if (!interactive() && !the$including && !is.null(script_file())) {
+    cat("Error: ", condition_text(condition), "\n", sep = "", file = stderr())
+    quit(save = "no", status = status, runLast = FALSE)
+  }
 }
 
 is_string <- function(x) {

@@ -48,7 +48,7 @@ config <- function(name, default = NULL, default_value = NULL, required = FALSE,
   if (!is.null(parser)) check_function(parser)
   resolved <- withCallingHandlers(
     config_resolved(name, default, default_value, required, parser, plain),
-    instep_error_config = end_script
+    instep_error_config = \(condition) end_script(condition, status = 2L) # as for other wrong options
   )
   structure(
     list(name = name, help = help, value = resolved$value, text = resolved$text, location = call_location()),
@@ -57,14 +57,6 @@ config <- function(name, default = NULL, default_value = NULL, required = FALSE,
 }
 
 is_config <- function(x) inherits(x, "instep_config_declaration")
-
-# A script that was given a bad config ends as one that was called wrongly.
-end_script <- function(condition) {
-  if (!interactive() && !the$including && !is.null(script_file())) {
-    cat("error: ", condition_text(condition), "\n", sep = "", file = stderr())
-    quit(save = "no", status = 2L, runLast = FALSE)
-  }
-}
 
 # The value of a config, with the text that it came from.
 config_resolved <- function(name, default, default_value, required, parser, plain, call = parent.frame()) {
@@ -233,7 +225,7 @@ refuse_config_change <- function(x, ..., value) {
 #' @export
 print.instep_config <- function(x, ...) {
   cat("<instep config>\n")
-  utils::str(config_plain(x), give.head = FALSE, comp.str = "")
+  utils::str(config_plain(x), give.head = FALSE, no.list = TRUE)
   invisible(x)
 }
 
@@ -270,7 +262,7 @@ as.character.instep_config_declaration <- function(x, ...) as.character(unclass(
 #' @export
 print.instep_config_declaration <- function(x, ...) {
   cat("<instep config ", unclass(x)$name, ">\n", sep = "")
-  utils::str(unclass(x)$value, give.head = FALSE, comp.str = "")
+  utils::str(unclass(x)$value, give.head = FALSE, no.list = TRUE)
   invisible(x)
 }
 

@@ -8,10 +8,17 @@
 #' While this file is being loaded for another one, such as a Python flow that includes it, `run()` does nothing.
 #'
 #' @param flow A flow, from [flow()].
-#' @param ... Options of the command, by name: `max_workers`, `max_num_splits`, `max_log_size`, `tag` (also several),
-#'   `run_id_file`, `namespace`, `on_loss` (`"warn"`, `"error"` or `"ignore"`, for all steps; see [flow()]),
-#'   `quiet = TRUE`; `resume = TRUE` or the name of a step, and `origin_run_id`. Any other name is a parameter of the
-#'   flow.
+#' @param ... Options of the command, by name. Any name that is not among these is a parameter of the flow:
+#'   * `resume`: `TRUE` makes a new run of the last one and runs what did not succeed in it; the name of a step runs that
+#'     step and all that follow it. `origin_run_id`: the run to resume in place of the last one. `changed = TRUE`: what
+#'     did not change since is not run again, see `resume --changed`.
+#'   * `reuse = TRUE`: takes over from earlier runs each task whose code and inputs are as they were.
+#'   * `with`: decorators for all steps that have none of that name, such as `"retry:times=2"`; also several.
+#'   * `tag`, also several; `namespace`; `run_id_file`, a file that takes the id of the run.
+#'   * `max_workers`, `max_num_splits`, `max_log_size` (in MB).
+#'   * `on_loss`: `"warn"`, `"error"` or `"ignore"`, for all steps; see [flow()].
+#'   * `branch`, and `production = TRUE`: the branch of the flow's [project()].
+#'   * `quiet = TRUE`: no progress is shown.
 #' @returns The exit status, invisibly: 0 for success. In a script a failure ends R with that status. In a file that is
 #'   being loaded, the flow, invisibly.
 #' @export
@@ -35,8 +42,8 @@ run <- function(flow, ...) {
   if (!is.null(script) && is.null(flow$location)) {
     flow <- relink_sources(flow, file)
   }
-  program <- paste("Rscript", script %||% basename(file))
-  status <- run_command(flow, file, program, arguments, home = if (is.null(script)) prompt_home())
+  program <- if (is.null(script)) "" else paste("Rscript", script)
+  status <- run_command(flow, file, program, arguments, if (is.null(script)) prompt_home())
   if (status != 0L && !interactive()) {
     quit(save = "no", status = status, runLast = FALSE)
   }
@@ -97,22 +104,37 @@ script_arguments <- function(script) {
   if (is.null(script)) character() else commandArgs(trailingOnly = TRUE)
 }
 
-# Options of `run` and `resume` that are not parameters.
+# Options of `run` and `resume` that are not parameters; those of them that take no value; those that go before the
+# command.
 run_options <- c(
   "max_workers", "max_num_splits", "max_log_size", "tag", "with", "run_id_file", "namespace", "on_loss",
-  "origin_run_id"
+  "origin_run_id", "reuse", "changed", "quiet", "branch", "production"
 )
+run_flags <- c("reuse", "changed", "quiet", "production")
+top_options <- c("quiet", "branch", "production")
 
 # What the command line gets: the options given to run() go right after the command, before what was typed.
 command_arguments <- function(options, typed, always_run, call = parent.frame()) {
   if (length(options) > 0L && (is.null(names(options)) || any(!nzchar(names(options))))) {
     abort("The options of {.fn run} must be named.", "argument", call = call)
   }
-  top <- if (isTRUE(options$quiet)) "--quiet"
+  if (any(names(options) %in% c("config", "config_value"))) {
+    abort(
+      c(
+        "{.fn run} can't change a config, which was read when the flow was built.",
+        i = "Use {.code --config NAME FILE} before the command, or {.envvar INSTEP_FLOW_CONFIG}."
+      ),
+      "argument",
+      call = call
+    )
+  }
   resume <- options$resume
   command <- if (is.null(resume) || isFALSE(resume)) "run" else c("resume", if (is.character(resume)) resume)
-  options <- options[!names(options) %in% c("quiet", "resume")]
-  given <- unlist(Map(option_arguments, names(options), options), use.names = FALSE)
+  options <- options[names(options) != "resume"]
+  is_top <- names(options) %in% top_options
+  arguments <- \(options) unlist(Map(option_arguments, names(options), options), use.names = FALSE)
+  top <- arguments(options[is_top])
+  given <- arguments(options[!is_top])
   if (length(typed) == 0L) {
     return(c(top, if (always_run || length(given) > 0L || command[[1L]] == "resume") c(command, given)))
   }
@@ -129,6 +151,9 @@ option_arguments <- function(name, value) {
     return(character())
   }
   flag <- paste0("--", if (name %in% run_options) gsub("_", "-", name, fixed = TRUE) else name)
+  if (name %in% run_flags && is_flag(value)) {
+    return(if (value) flag else character())
+  }
   text <- if (is.logical(value)) ifelse(value, "true", "false") else format_plain(value)
   if (name %in% c("tag", "with")) {
     return(as.vector(rbind(flag, text)))
@@ -148,20 +173,23 @@ format_plain <- function(value) {
 }
 
 # Serves as the flow's host while the command line, a child of ours, runs the command. Answers with its status.
-run_command <- function(flow, file, program, arguments, home = NULL) {
+run_command <- function(flow, file, program, arguments, home, call = parent.frame()) {
   the$flow <- flow
   stop_servers()
   ends <- socket_pair_()
   started <- proc.time()[["elapsed"]]
-  pid <- spawn_python(
-    "instep._cli",
-    c(
-      "--language", "r", "--file", file, "--flow", flow$name, "--host-fd", ends[[2L]], "--prog", program, "--",
-      arguments
+  pid <- withCallingHandlers(
+    spawn_python(
+      "instep._cli",
+      c(
+        "--language", "r", "--file", file, "--flow", flow$name, "--host-fd", ends[[2L]], "--prog", program, "--",
+        arguments
+      ),
+      keep = ends[[2L]],
+      environment = if (!is.null(home)) paste0("INSTEP_HOME=", home),
+      call = call
     ),
-    keep = ends[[2L]],
-    environment = if (!is.null(home)) paste0("INSTEP_HOME=", home),
-    call = NULL
+    instep_error_python = \(condition) end_script(condition, status = 1L)
   )
   fd_close_(ends[[2L]])
   host_open_(ends[[1L]])
@@ -169,7 +197,10 @@ run_command <- function(flow, file, program, arguments, home = NULL) {
   status <- spawn_wait_(pid)
   quick <- proc.time()[["elapsed"]] - started < 2
   if (status == 1L && quick && !has_python_package(python_program())) {
-    abort_python(python_program(), "It has no package {.pkg instep}.", call = NULL)
+    withCallingHandlers(
+      abort_python(python_program(), "It has no package {.pkg instep}.", call),
+      instep_error_python = \(condition) end_script(condition, status)
+    )
   }
   status
 }

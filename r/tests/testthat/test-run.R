@@ -30,6 +30,24 @@ test_that("resuming takes a step or TRUE", {
   )
 })
 
+test_that("what a run takes over, and what goes before the command, are options as any", {
+  expect_identical(
+    command_arguments(
+      list(reuse = TRUE, branch = "b", production = TRUE, with = c("retry:times=2", "catch"), quiet = FALSE),
+      character(), FALSE
+    ),
+    c("--branch", "b", "--production", "run", "--reuse", "--with", "retry:times=2", "--with", "catch")
+  )
+  expect_identical(
+    command_arguments(list(resume = TRUE, changed = TRUE, max_workers = 2), character(), FALSE),
+    c("resume", "--changed", "--max-workers", "2")
+  )
+})
+
+test_that("a config comes too late for run()", {
+  expect_error(command_arguments(list(config = "a"), character(), FALSE), class = "instep_error_argument")
+})
+
 test_that("numbers keep their value", {
   expect_identical(format_plain(c(0.1, 5, 1e-20)), c("0.1", "5", "0.00000000000000000001"))
   expect_identical(as.numeric(format_plain(1 / 3)), 1 / 3)

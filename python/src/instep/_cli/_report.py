@@ -54,7 +54,10 @@ def _report_task(session: Session, run: Run, graph: Graph, task: TaskRecord) -> 
     log = session.home / "logs" / run.flow / run.run_id / f"{task.task_id}.{len(task.attempts) - 1}.stderr"
     if log.exists():
         click.echo(f"  Log:   {log}", err=True)
-    command = f"{session.flow.program} logs {run.run_id}/{task.step}/{task.task_id}"
+    path = f"{run.run_id}/{task.step}/{task.task_id}"
+    program = session.flow.program
+    # A flow that was typed at R's prompt has no file that a person could name, so no program.
+    command = f"{program} logs {path}" if program else f'cat(task_client("{run.flow}/{path}")$stderr)'
     click.echo(f"  To see what the task wrote:  {click.style(command, bold=True)}", err=True)
 
 
