@@ -72,7 +72,7 @@ IN_R = """
         is.ordered(self$frame$cut), identical(levels(self$frame$cut), c("low", "high")), is.na(self$frame$x[2])
       )
       opened <- tryCatch(self$unknown$word, error = conditionMessage)
-      stopifnot(grepl("Unknown", opened), grepl("made in Python 3", opened), grepl("in a Python\\\\s+step", opened))
+      stopifnot(grepl("Unknown", opened), grepl("made in Python 3", opened), grepl("as_python", opened))
       self$handle <- self$unknown
       self$sums <- unname(rowSums(self$matrix))
       self$model <- lm(mpg ~ wt, data = mtcars)
