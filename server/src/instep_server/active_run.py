@@ -449,7 +449,11 @@ class ActiveRun:
 
     async def _launch_one(self, worker: Worker) -> None:
         try:
-            await self._tools.launcher.launch(worker, working_directory=self.facts.working_directory)
+            await self._tools.launcher.launch(
+                worker,
+                working_directory=self.facts.working_directory,
+                variables=self.facts.variables,
+            )
         except HostError as err:
             change = Change()
             self._start_failures[worker.pool] = MAX_START_FAILURES

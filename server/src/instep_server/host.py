@@ -51,6 +51,7 @@ class Host(asyncio.Protocol):
         self._is_child = is_child
         self._buffer = FrameBuffer()
         self._transport: asyncio.WriteTransport | None = None
+        self._questions: dict[str, asyncio.Future[host_pb2.DefaultsEvaluated]] = {}
 
     async def attach(self, pipe: socket.socket) -> None:
         """Begins to listen.
@@ -68,6 +69,25 @@ class Host(asyncio.Protocol):
     def signal(self, worker_id: str, number: int) -> None:
         """Tells the host to send a signal to a worker and its children."""
         self._send(host_pb2.HostCommand(signal=host_pb2.SignalWorker(worker_id=worker_id, signal=number)))
+
+    async def evaluate(self, question: host_pb2.EvaluateDefaults) -> host_pb2.DefaultsEvaluated:
+        """Has the host call functions that give parameters their defaults.
+
+        Args:
+            question: Which ones. Its id is new.
+
+        Returns:
+            The answer.
+
+        Raises:
+            HostError: The host has ended.
+        """
+        if not self.is_alive:
+            raise HostError(host_lost(self._name, exit_code=None, signal=None))
+        answer: asyncio.Future[host_pb2.DefaultsEvaluated] = asyncio.get_running_loop().create_future()
+        self._questions[question.id] = answer
+        self._send(host_pb2.HostCommand(evaluate=question))
+        return await answer
 
     def close(self) -> None:
         """Closes the pipe, at which the host ends its workers and itself."""
@@ -94,6 +114,9 @@ class Host(asyncio.Protocol):
         self.is_alive = False
         if not self._is_child:
             self.ended(Exit())
+        for question in self._questions.values():
+            question.set_exception(HostError(host_lost(self._name, exit_code=None, signal=None)))
+        self._questions.clear()
         self._listener.gone(self)
 
     def _handle(self, event: host_pb2.HostEvent) -> None:
@@ -114,6 +137,8 @@ class Host(asyncio.Protocol):
                         max_rss_bytes=exited.max_rss_bytes,
                     ),
                 )
+            case "evaluated" if question := self._questions.pop(event.evaluated.id, None):
+                question.set_result(event.evaluated)
 
     def _send(self, command: host_pb2.HostCommand) -> None:
         if self._transport is not None and self.is_alive:

@@ -17,6 +17,7 @@ from pathlib import Path
 from instep_proto.v1 import host_pb2, key_value_pb2
 
 from instep_server import processes
+from instep_server.configs import Variables
 from instep_server.core.dispatch import PoolKey
 from instep_server.core.graph_types import Isolation
 from instep_server.errors import HostError
@@ -28,6 +29,18 @@ from instep_server.workers import Exit, Worker
 
 BOOTSTRAP_SECONDS = 600.0
 """How long a worker may take to its first call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a host or a worker loads."""
+
+    language: str
+    """Language of the file."""
+    file: str
+    """Absolute path of the file."""
+    variables: Variables = ()
+    """Environment variables that decide what the file declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class Launcher:
         self._listener = listener
         self._tokens = tokens
         self._probe = probe
-        self._hosts: dict[tuple[str, str], Host] = {}
+        self._hosts: dict[Program, Host] = {}
         self._fresh: dict[str, subprocess.Popen[bytes]] = {}
         self._forked: dict[str, Host] = {}
         self._groups: dict[str, int] = {}
@@ -74,46 +87,56 @@ class Launcher:
         await host.attach(pipe)
         return host
 
-    async def host(self, language: str, file: str) -> Host:
-        """Finds the host of a file, or starts one.
+    def known(self, program: Program) -> Host | None:
+        """Finds a host that runs already."""
+        host = self._hosts.get(program)
+        return host if host is not None and host.is_alive else None
+
+    def adopt(self, host: Host, program: Program) -> None:
+        """Makes a host the one of a program, which it has loaded as if it had been started for it."""
+        self._hosts[program] = host
+
+    async def host(self, program: Program) -> Host:
+        """Finds the host of a program, or starts one.
 
         Args:
-            language: Language of the file.
-            file: Absolute path of the file.
+            program: What it loads.
 
         Raises:
             HostError: It cannot be started.
         """
-        known = self._hosts.get((language, file))
-        if known is not None and known.is_alive:
+        if (known := self.known(program)) is not None:
             return known
         ours, theirs = socket.socketpair()
         try:
-            command = processes.host_command(language, file, theirs.fileno())
-            process = processes.start(command, keep=theirs.fileno(), stdout=2, stderr=2)
+            command = processes.host_command(program.language, program.file, theirs.fileno())
+            process = processes.start(
+                command, keep=theirs.fileno(), stdout=2, stderr=2, env=dict(program.variables)
+            )
         except HostError:
             ours.close()
             raise
         finally:
             theirs.close()
-        host = self._hosts[language, file] = Host(self._host_listener(), file, is_child=True)
+        host = self._hosts[program] = Host(self._host_listener(), program.file, is_child=True)
         processes.watch(process, lambda code, rss: host.ended(_exit_of(code, rss)))
         await host.attach(ours)
         return host
 
-    async def launch(self, worker: Worker, *, working_directory: str) -> None:
+    async def launch(self, worker: Worker, *, working_directory: str, variables: Variables) -> None:
         """Has a worker's process made.
 
         Args:
             worker: The worker.
             working_directory: Where it runs.
+            variables: Environment variables with which its file is loaded.
 
         Raises:
             HostError: It cannot be made.
         """
         key = (worker.pool.language, worker.pool.file)
         if worker.pool.isolation is not Isolation.SPAWN and key not in self._broken_forks:
-            host = await self.host(*key)
+            host = await self.host(Program(*key, variables))
             await host.loaded
             if host.forks:
                 worker.forked = True
@@ -121,7 +144,7 @@ class Launcher:
                 host.fork(self._fork_command(worker, working_directory))
                 return
         worker.forked = False
-        self._start_fresh(worker, working_directory)
+        self._start_fresh(worker, working_directory, variables)
 
     def stop_forking(self, pool: PoolKey) -> bool:
         """Makes all further workers of a file fresh processes, because a forked one did not come up.
@@ -143,7 +166,7 @@ class Launcher:
 
     def close(self) -> None:
         """Ends all hosts and workers."""
-        for host in self._hosts.values():
+        for host in set(self._hosts.values()):
             host.close()
         for process in self._fresh.values():
             processes.kill_group(process.pid, signal.SIGKILL)
@@ -155,7 +178,7 @@ class Launcher:
         if host.loaded.cancelled() or host.loaded.exception() is not None:
             return
         loaded = host.loaded.result()
-        self._hosts[loaded.language, loaded.file] = host
+        self._hosts[Program(loaded.language, loaded.file)] = host
 
     def _was_forked(self, worker_id: str, pid: int, error: str) -> None:
         if pid and worker_id in self._forked:
@@ -199,7 +222,7 @@ class Launcher:
             working_directory=working_directory,
         )
 
-    def _start_fresh(self, worker: Worker, working_directory: str) -> None:
+    def _start_fresh(self, worker: Worker, working_directory: str, variables: Variables) -> None:
         read, write = os.pipe()
         files: list[int] = []
         try:
@@ -210,7 +233,7 @@ class Launcher:
                 stdout=files[0],
                 stderr=files[1],
                 working_directory=working_directory,
-                env=_spool_env(worker),
+                env={**dict(variables), **_spool_env(worker)},
             )
             os.write(write, frame(self._bootstrap(worker).SerializeToString()))
         finally:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from instep_proto.v1 import control_service_pb2
+
+from instep_server import configs
 from instep_server._convert import source_from_proto
+from instep_server.configs import Variables
 from instep_server.core.graph import assemble, missing_files
 from instep_server.core.graph_types import Graph, Location, Problem, Source
 from instep_server.errors import HostError
 from instep_server.host import Host
-from instep_server.launcher import Launcher
+from instep_server.launcher import Launcher, Program
 from instep_server.limits import HOST_LOAD_SECONDS
 from instep_server.store import digest_of
 
@@ -30,6 +34,8 @@ class Load:
     """Its graph. None when there are problems."""
     problems: tuple[Problem, ...]
     """Why it cannot run."""
+    variables: Variables
+    """Environment variables with which each process loads its files in the same way again."""
 
 
 class Loader:
@@ -51,39 +57,81 @@ class Loader:
         """Finds a flow that was loaded."""
         return self._loads.get(load_id)
 
-    async def load(self, file: str, language: str) -> Load:
+    async def load(
+        self, file: str, language: str, wanted: Sequence[control_service_pb2.ConfigValue] = ()
+    ) -> Load:
         """Loads a flow. Waits for all hosts.
 
         Args:
             file: Absolute path of its file.
             language: Language of the file.
+            wanted: Values of configs.
 
         Returns:
             The flow, or its problems.
+
+        Raises:
+            RequestError: MALFORMED, see `configs.asked_for`.
         """
-        file = os.path.realpath(file)
-        await self._wait_for_attached()
-        main = await self._source(language, file)
+        program = Program(language, os.path.realpath(file), configs.asked_for(wanted))
+        await self._wait_for_attached(program, wanted)
+        main = await self._source(program)
         others: list[Source] = []
         while missing := missing_files(main, others):
-            others += await asyncio.gather(*(self._source(one.language, one.file) for one in missing))
+            others += await asyncio.gather(
+                *(self._source(Program(one.language, one.file, program.variables)) for one in missing)
+            )
         found = assemble(main, others)
-        load = Load(id=self._new_id(), file=file, graph=found.graph, problems=found.problems)
+        load = Load(
+            id=self._new_id(),
+            file=program.file,
+            graph=found.graph,
+            problems=found.problems,
+            variables=self._pin(program, [main, *others]),
+        )
         self._loads[load.id] = load
         return load
 
-    async def _wait_for_attached(self) -> None:
+    async def _wait_for_attached(
+        self, program: Program, wanted: Sequence[control_service_pb2.ConfigValue]
+    ) -> None:
         """Lets the host that came with us tell its file, so that no second one is started for it."""
-        if self._attached is not None:
-            await asyncio.wait({self._attached.loaded}, timeout=HOST_LOAD_SECONDS)
+        host = self._attached
+        if host is None:
+            return
+        await asyncio.wait({host.loaded}, timeout=HOST_LOAD_SECONDS)
+        if host.is_alive and host.loaded.done() and host.loaded.exception() is None:
+            loaded = host.loaded.result()
+            is_same = (loaded.language, loaded.file) == (program.language, program.file)
+            if is_same and configs.holds(loaded, wanted):
+                self._launcher.adopt(host, program)
 
-    async def _source(self, language: str, file: str) -> Source:
+    def _pin(self, program: Program, sources: Iterable[Source]) -> Variables:
+        """Makes the hosts of a flow those of all processes that are to load it in the same way."""
+        hosts = {
+            Program(source.language, source.file): self._launcher.known(
+                Program(source.language, source.file, program.variables)
+            )
+            for source in sources
+        }
+        variables = configs.pinned(
+            host.loaded.result()
+            for host in hosts.values()
+            if host is not None and host.loaded.done() and host.loaded.exception() is None
+        )
+        for one, host in hosts.items():
+            if host is not None:
+                self._launcher.adopt(host, replace(one, variables=variables))
+        return variables
+
+    async def _source(self, program: Program) -> Source:
+        language, file = program.language, program.file
         try:
             digest = digest_of(Path(file).read_bytes())
         except OSError as err:
             return _failed(language, file, f"{file} can't be read: {err.strerror}.")
         try:
-            host = await self._launcher.host(language, file)
+            host = await self._launcher.host(program)
             loaded = await asyncio.wait_for(asyncio.shield(host.loaded), HOST_LOAD_SECONDS)
         except HostError as err:
             return _failed(language, file, str(err))

@@ -124,9 +124,9 @@ class Orchestrator:
             self._recovered = now
             await recover(self.db, self.home, now_ms)
 
-    async def load(self, file: str, language: str) -> Load:
+    async def load(self, request: control_service_pb2.LoadFlowRequest) -> Load:
         """Loads a flow. As `Loader.load`."""
-        return await self._loader.load(file, language)
+        return await self._loader.load(request.file, request.language, request.configs)
 
     async def submit(self, request: control_service_pb2.SubmitRunRequest) -> int:
         """Records a run, and starts it unless it is held. The same request again gives the same run.
@@ -170,6 +170,7 @@ class Orchestrator:
                 working_directory=request.working_directory,
                 max_log_bytes=request.max_log_bytes or MAX_LOG_BYTES,
                 on_loss=loss_policy_from_proto(request.on_loss),
+                variables=load.variables,
             )
             run = ActiveRun(
                 key=recorded.key,

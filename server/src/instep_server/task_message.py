@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from instep_proto.v1 import key_value_pb2, task_pb2, worker_service_pb2
 
 from instep_server._convert import entry_point_to_proto, loss_policy_to_proto, transition_to_proto
+from instep_server.configs import Variables
 from instep_server.convert_run import failure_bytes, frame_to_proto, input_to_proto
 from instep_server.core.environment import Artifact, ArtifactKind
 from instep_server.core.graph_types import Graph, GraphStep, LossPolicy, variables
@@ -46,6 +47,8 @@ class RunFacts:
     """The largest size of one log stream."""
     on_loss: LossPolicy | None
     """What to do about losses in all its tasks. None: what their steps say."""
+    variables: Variables
+    """Environment variables with which its workers load the flow."""
 
 
 class TaskMessages:

@@ -33,7 +33,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
     @unary(TokenKind.CLIENT)
     async def LoadFlow(self, request: pb.LoadFlowRequest, grant: Grant) -> pb.LoadFlowResponse:
         """Loads a flow."""
-        load = await self.orchestrator.load(request.file, request.language)
+        load = await self.orchestrator.load(request)
         return pb.LoadFlowResponse(
             load_id=load.id,
             graph=graph_to_proto(load.graph) if load.graph else None,
