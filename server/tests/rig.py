@@ -41,6 +41,9 @@ from instep_proto.v1 import (
     worker_service_pb2_grpc,
 )
 
+DEFAULTS = "defaults of parameters"
+"""Where the script of a flow has what functions give as defaults."""
+
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
 
 
@@ -359,7 +362,12 @@ class HandWorker:
 
 @contextmanager
 def running(
-    home: Path, steps: Sequence[StepDef] | None = None, *, by_hand: bool = False, **more: Any
+    home: Path,
+    steps: Sequence[StepDef] | None = None,
+    *,
+    by_hand: bool = False,
+    defaults: dict[str, str] | None = None,
+    **more: Any,
 ) -> Iterator[Rig]:
     """Runs a server, with a host of a flow with these steps. What the server says is part of the test."""
     flow = None
@@ -367,7 +375,8 @@ def running(
         flow = Path(os.path.realpath(home.parent)) / "demo.py"
         flow.write_text("# The flow of a test.\n")
         flow.with_suffix(".fragment").write_bytes(fragment(flow, steps, **more).SerializeToString())
-        flow.with_suffix(".json").write_text(json.dumps({step.name: step.script for step in steps}))
+        scripts = {step.name: step.script for step in steps}
+        flow.with_suffix(".json").write_text(json.dumps({**scripts, DEFAULTS: defaults or {}}))
     rig = Rig(home, flow, by_hand=by_hand)
     try:
         yield rig
@@ -439,6 +448,8 @@ def _host(pipe: socket.socket, flow: Path) -> None:
                     workers[pid] = command.fork.worker_id
                     forked = host_pb2.WorkerForked(worker_id=command.fork.worker_id, pid=pid)
                     _write(pipe, host_pb2.HostEvent(forked=forked))
+                elif command.HasField("evaluate"):
+                    _write(pipe, host_pb2.HostEvent(evaluated=_evaluate(command.evaluate, scripts)))
                 else:
                     for pid, worker_id in workers.items():
                         if worker_id == command.signal.worker_id:
@@ -446,6 +457,20 @@ def _host(pipe: socket.socket, flow: Path) -> None:
                                 os.killpg(pid, command.signal.signal)
                             except ProcessLookupError:
                                 os.kill(pid, command.signal.signal)
+
+
+def _evaluate(
+    question: host_pb2.EvaluateDefaults, scripts: dict[str, dict[str, object]]
+) -> host_pb2.DefaultsEvaluated:
+    """Answers with what the script says is the default, or fails with it when it begins with `!`."""
+    answer = host_pb2.DefaultsEvaluated(id=question.id)
+    for name in question.parameters:
+        text = str(scripts[DEFAULTS][name])
+        if text.startswith("!"):
+            answer.failure.message = text[1:]
+            break
+        answer.values.add(parameter=name, manifest=value(f"{text} {question.project.branch}".strip()))
+    return answer
 
 
 def _write(pipe: socket.socket, message: host_pb2.HostEvent) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from instep_proto.v1 import task_pb2, worker_service_pb2
@@ -35,6 +36,7 @@ from instep_server.manifests import Manifests
 from instep_server.recorder import Recorder
 from instep_server.reports import Judge, Report, report_hash
 from instep_server.store import ObjectStore
+from instep_server.tags import user_tags
 from instep_server.task_message import RunFacts, TaskMessages
 from instep_server.tokens import TokenKind, Tokens
 from instep_server.workers import Attempt, Exit, Stop, Worker
@@ -102,7 +104,7 @@ class ActiveRun:
         self._tools = tools
         self._recorder = Recorder(key, tools.now_ms)
         self._judge = Judge(plan, self._recorder, tools.manifests, tools.store)
-        self._messages = TaskMessages(facts, plan.graph, tools.manifests)
+        self._messages = TaskMessages(facts, plan.graph, tools.manifests, partial(user_tags, tools.db, key))
         self._workers: dict[str, Worker] = {}
         self._queued: dict[int, int] = {}
         self._start_failures: dict[PoolKey, int] = {}

@@ -11,6 +11,7 @@ from instep_proto.v1 import digest_pb2, failure_pb2, graph_pb2, run_pb2, task_pb
 from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure, FailureKind
 from instep_server.core.planned import Frame
+from instep_server.core.project import RunProject
 from instep_server.core.states import AttemptState
 from instep_server.db.database import Row
 
@@ -99,6 +100,13 @@ def frame_to_proto(frame: Frame, manifest: bytes) -> task_pb2.ForeachFrame:
         count=frame.count,
         step=frame.step,
     )
+
+
+def project_to_proto(project: RunProject | None) -> task_pb2.Project | None:
+    """Writes the project of a run. None stays None."""
+    if project is None:
+        return None
+    return task_pb2.Project(name=project.name, branch=project.branch, is_production=project.is_production)
 
 
 def run_to_proto(row: Row, tags: Iterable[Row], inputs: Iterable[Row], cursor: int) -> run_pb2.Run:

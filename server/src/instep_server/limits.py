@@ -52,6 +52,8 @@ MAX_NUM_SPLITS = 10_000
 """Most tasks of one foreach, unless the run says otherwise."""
 MAX_DIGESTS = 1_000
 """Most blobs that one call may name."""
+MAX_NAMED_DIGESTS = 30
+"""How many missing blobs a refusal names, so that it fits into a trailer."""
 MAX_PARAMETER_BYTES = 2 * 1024 * 1024
 """Largest value of a parameter, so that a request with a few of them fits into a message."""
 

@@ -11,25 +11,25 @@ from dataclasses import replace
 
 from instep_proto.v1 import control_service_pb2
 
-from instep_server._convert import loss_policy_from_proto
 from instep_server.active_run import ActiveRun, Tools
 from instep_server.changes import Changes
+from instep_server.core.environment import Environment
 from instep_server.core.scheduler import Plan
 from instep_server.db import _sqlite
 from instep_server.db.database import Database, Row
+from instep_server.defaults import evaluate
 from instep_server.errors import Reason, RequestError, StoreError
 from instep_server.home import Home
 from instep_server.host import Host
 from instep_server.launcher import Launcher, WorkerListener
-from instep_server.limits import MAX_LOG_BYTES, MAX_NUM_SPLITS
+from instep_server.limits import MAX_NUM_SPLITS
 from instep_server.loading import Load, Loader
 from instep_server.logs import LogFiles
 from instep_server.machine import MemoryWatch, find_machine
 from instep_server.manifests import Manifests
 from instep_server.recovery import recover
 from instep_server.store import ObjectStore
-from instep_server.submission import Submission, chosen_graph
-from instep_server.task_message import RunFacts
+from instep_server.submission import Recorded, Submission, chosen_graph, recorded_before
 from instep_server.tokens import Tokens
 from instep_server.workers import Exit
 
@@ -142,6 +142,9 @@ class Orchestrator:
                 MALFORMED.
             StoreError: It cannot be recorded.
         """
+        known = recorded_before(self.db, request)
+        if known is not None:
+            return known
         load = self._loader.get(request.load_id)
         if load is None:
             raise RequestError(Reason.LOAD_UNKNOWN, "The flow is not loaded in this server. Load it again.")
@@ -152,38 +155,43 @@ class Orchestrator:
             )
         graph = chosen_graph(load.graph, request, self.tools.machine)
         submission = Submission(request, replace(load, graph=graph), self.server_id, now_ms)
-        inputs = submission.prepare(self.manifests)
+        defaults = await evaluate(
+            self.launcher,
+            load,
+            graph,
+            submission.functions(),
+            new_id=new_id,
+            user=request.user,
+            working_directory=request.working_directory,
+            project=submission.project,
+        )
+        inputs = submission.prepare(self.manifests, self.store, defaults)
         recorded = await self.db.write(submission.record, durable=True)
         if recorded.is_new:
-            plan = Plan(
-                graph,
-                inputs,
-                max_num_splits=request.max_num_splits or MAX_NUM_SPLITS,
-                chance=lambda: random.uniform(-1, 1),
-            )
-            facts = RunFacts(
-                flow=graph.flow,
-                number=recorded.number,
-                user=request.user,
-                user_tags=submission.user_tags,
-                namespace=request.namespace,
-                working_directory=request.working_directory,
-                max_log_bytes=request.max_log_bytes or MAX_LOG_BYTES,
-                on_loss=loss_policy_from_proto(request.on_loss),
-                variables=load.variables,
-            )
-            run = ActiveRun(
-                key=recorded.key,
-                facts=facts,
-                plan=plan,
-                max_workers=request.max_workers or len(os.sched_getaffinity(0)),
-                tools=self.tools,
-            )
-            self._runs[recorded.key] = run
-            run.ended.add_done_callback(lambda done: self._run_ended(recorded.key, done))
+            run = self._activate(submission, recorded, inputs)
             if not request.held:
                 run.start()
         return recorded.key
+
+    def _activate(self, submission: Submission, recorded: Recorded, inputs: Environment) -> ActiveRun:
+        """Makes a run that was recorded one of those that are under way."""
+        options, graph = submission.options, submission.graph
+        plan = Plan(
+            graph,
+            inputs,
+            max_num_splits=options.max_num_splits or MAX_NUM_SPLITS,
+            chance=lambda: random.uniform(-1, 1),
+        )
+        run = ActiveRun(
+            key=recorded.key,
+            facts=submission.facts(recorded.number),
+            plan=plan,
+            max_workers=options.max_workers or len(os.sched_getaffinity(0)),
+            tools=self.tools,
+        )
+        self._runs[recorded.key] = run
+        run.ended.add_done_callback(lambda done: self._run_ended(recorded.key, done))
+        return run
 
     def find_run(self, flow: str, run_id: str) -> Row:
         """Finds a run by its name.

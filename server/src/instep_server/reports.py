@@ -17,13 +17,11 @@ from instep_server.core.scheduler import OutcomeError, Plan
 from instep_server.core.states import AttemptEvent
 from instep_server.db.change import Change
 from instep_server.errors import Reason, RequestError
+from instep_server.limits import MAX_NAMED_DIGESTS
 from instep_server.manifests import Manifests
 from instep_server.recorder import Recorder
 from instep_server.store import BlobId, ObjectStore
 from instep_server.workers import Attempt
-
-MAX_NAMED_DIGESTS = 30
-"""How many missing blobs a refusal names, so that it fits into a trailer."""
 
 Report = worker_service_pb2.CompleteTaskRequest
 

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 
 from blake3 import blake3
 from google.protobuf.message import DecodeError
-from instep_proto.v1 import control_service_pb2, value_pb2
+from instep_proto.v1 import control_service_pb2, graph_pb2, value_pb2
 
 from instep_server import __version__
-from instep_server._convert import decorator_from_proto, graph_to_proto
+from instep_server._convert import decorator_from_proto, graph_to_proto, loss_policy_from_proto
+from instep_server.blobs import blobs_of
 from instep_server.core.decorators import with_decorators
 from instep_server.core.environment import Artifact, ArtifactKind, Environment
 from instep_server.core.graph_types import Graph, ParameterSpec
 from instep_server.core.policy import Resources
+from instep_server.core.project import ProjectError, RunProject, run_project
 from instep_server.core.states import RunState
 from instep_server.db import _sqlite
 from instep_server.db.change import Change
+from instep_server.db.database import Database, Row
 from instep_server.errors import InstepInternalError, Reason, RequestError
-from instep_server.limits import MAX_PARAMETER_BYTES
+from instep_server.limits import MAX_LOG_BYTES, MAX_NAMED_DIGESTS, MAX_PARAMETER_BYTES
 from instep_server.loading import Load
 from instep_server.manifests import Manifests
 from instep_server.recorder import EventKind, artifact_row, event_row
+from instep_server.store import ObjectStore
 from instep_server.tags import check_number, check_tags
+from instep_server.task_message import RunFacts
 
 NONE_MANIFEST = value_pb2.Manifest(
     format=1, nodes=[value_pb2.Node(null=value_pb2.Null())], portable=True
 ).SerializeToString(deterministic=True)
 """The value None: what a parameter has that was not given and has no default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run was asked to be run. 0: nothing was said."""
+
+    max_workers: int
+    """How many tasks may run at once."""
+    max_num_splits: int
+    """The largest number of tasks that one foreach may make."""
+    max_log_bytes: int
+    """The largest size of one log stream."""
+    on_loss: graph_pb2.LossPolicy
+    """What to do about losses in all its tasks, as the number of the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +92,28 @@ def chosen_graph(graph: Graph, request: control_service_pb2.SubmitRunRequest, ma
     return chosen
 
 
+def recorded_before(db: Database, request: control_service_pb2.SubmitRunRequest) -> int | None:
+    """Finds the run that the same request has made before.
+
+    Args:
+        db: The database.
+        request: The request.
+
+    Returns:
+        Row id of the run. None: there is none.
+
+    Raises:
+        RequestError: MALFORMED, the request has no id; REQUEST_CONFLICT, one with this id was another one.
+    """
+    if not request.client_request_id:
+        raise RequestError(Reason.MALFORMED, "The request has no client_request_id.")
+    row = db.one(_sqlite.RUN_BY_REQUEST, {"request_id": request.client_request_id})
+    if row is None:
+        return None
+    _check_same(request, row)
+    return int(row["id"])
+
+
 class Submission:
     """One request for a run.
 
@@ -84,6 +125,9 @@ class Submission:
 
     Attributes:
         user_tags: The tags that people gave, sorted.
+        graph: The graph to run.
+        options: How to run it.
+        project: The project of the run. None: the flow belongs to none.
 
     Raises:
         RequestError: The request is malformed.
@@ -98,47 +142,95 @@ class Submission:
     ) -> None:
         if load.graph is None:
             raise InstepInternalError("A flow with problems was submitted.")
-        if not request.client_request_id:
-            raise RequestError(Reason.MALFORMED, "The request has no client_request_id.")
         self._request = request
         self._load = load
-        self._graph = load.graph
+        self.graph = load.graph
+        self.options = RunOptions(
+            max_workers=request.max_workers,
+            max_num_splits=request.max_num_splits,
+            max_log_bytes=request.max_log_bytes,
+            on_loss=request.on_loss,
+        )
         self._owner = owner
         self._now_ms = now_ms
-        self._system_tags = (f"instep_version:{__version__}", "runtime:local", f"user:{request.user}")
+        self.project = self._project()
+        self._system_tags = (
+            f"instep_version:{__version__}",
+            "runtime:local",
+            f"user:{request.user}",
+            *(self.project.tags if self.project else ()),
+        )
         self.user_tags = tuple(sorted(set(request.tags) - set(self._system_tags)))
         check_tags(self.user_tags)
         check_number(self.user_tags)
         self._change = Change()
         self._inputs: list[Artifact] = []
 
-    def prepare(self, manifests: Manifests) -> Environment:
+    def facts(self, number: int) -> RunFacts:
+        """Tells what all tasks of the run are told.
+
+        Args:
+            number: Number of the run.
+        """
+        request = self._request
+        return RunFacts(
+            flow=self.graph.flow,
+            number=number,
+            user=request.user,
+            namespace=request.namespace,
+            working_directory=request.working_directory,
+            max_log_bytes=self.options.max_log_bytes or MAX_LOG_BYTES,
+            on_loss=loss_policy_from_proto(self.options.on_loss),
+            project=self.project,
+            variables=self._load.variables,
+        )
+
+    def functions(self) -> list[ParameterSpec]:
+        """Tells whose defaults are functions that must be called, because no value was given.
+
+        Raises:
+            RequestError: PARAMETER_INVALID.
+        """
+        given = self._values()
+        return [
+            spec for spec in self.graph.parameters if spec.has_function_default and spec.name not in given
+        ]
+
+    def prepare(self, manifests: Manifests, store: ObjectStore, defaults: Mapping[str, bytes]) -> Environment:
         """Checks parameters and stores the manifests of all inputs.
 
         Args:
             manifests: Takes them.
+            store: Has their blobs.
+            defaults: What the functions gave, by name of the parameter.
 
         Returns:
             Parameters, constants and configs, as all tasks see them.
 
         Raises:
-            RequestError: PARAMETER_INVALID.
+            RequestError: PARAMETER_INVALID, or BLOB_MISSING.
         """
-        values = self._values()
+        values = {**defaults, **self._values()}
         named = [
-            (spec.variable, _value_of(spec, values), ArtifactKind.PARAMETER)
-            for spec in self._graph.parameters
+            (spec.variable, _value_of(spec, values), ArtifactKind.PARAMETER) for spec in self.graph.parameters
         ]
-        named += [(spec.name, spec.manifest, ArtifactKind.CONSTANT) for spec in self._graph.constants]
-        named += [(spec.variable, spec.manifest, ArtifactKind.CONFIG) for spec in self._graph.configs]
+        named += [(spec.name, spec.manifest, ArtifactKind.CONSTANT) for spec in self.graph.constants]
+        named += [(spec.variable, spec.manifest, ArtifactKind.CONFIG) for spec in self.graph.configs]
         for name, manifest, kind in named:
+            blobs = blobs_of(manifest, manifests)
+            if missing := [blob.hash for blob in blobs if not store.has(blob)]:
+                raise RequestError(
+                    Reason.BLOB_MISSING,
+                    f"The store lacks {len(missing)} of the blobs of {name!r}.",
+                    digests=",".join(missing[:MAX_NAMED_DIGESTS]),
+                )
             blob = manifests.add(self._change, manifest)
             self._inputs.append(
                 Artifact(
                     name=name,
                     hash=blob.hash,
                     manifest_size=blob.size,
-                    size=blob.size,
+                    size=blob.size + sum(part.size for part in blobs),
                     kind=kind,
                     type=_type_of(manifest),
                 )
@@ -158,19 +250,14 @@ class Submission:
             RequestError: REQUEST_CONFLICT.
         """
         request = self._request
-        request_hash = blake3(request.SerializeToString(deterministic=True)).hexdigest()
         known = connection.execute(
             _sqlite.RUN_BY_REQUEST, {"request_id": request.client_request_id}
         ).fetchone()
         if known is not None:
-            if known["request_hash"] != request_hash:
-                raise RequestError(
-                    Reason.REQUEST_CONFLICT,
-                    f"Request {request.client_request_id!r} was made before, with another content.",
-                )
+            _check_same(request, known)
             return Recorded(known["id"], known["number"], is_new=False)
         at = self._now_ms()
-        flow = connection.execute(_sqlite.NEXT_RUN, {"name": self._graph.flow}).fetchone()
+        flow = connection.execute(_sqlite.NEXT_RUN, {"name": self.graph.flow}).fetchone()
         row = {
             "flow": flow["id"],
             "number": flow["last_run"],
@@ -187,16 +274,13 @@ class Submission:
             "origin_run": None,
             "failure": None,
             "failed_task": None,
-            "graph": graph_to_proto(self._graph).SerializeToString(),
+            "graph": graph_to_proto(self.graph).SerializeToString(),
             "request_id": request.client_request_id,
-            "request_hash": request_hash,
-            "max_workers": request.max_workers,
-            "max_num_splits": request.max_num_splits,
-            "max_log_bytes": request.max_log_bytes,
-            "on_loss": request.on_loss,
-            "project": "",
-            "project_branch": "",
+            "request_hash": _hash_of(request),
             "caught": None,
+            **asdict(self.options),
+            "project": self.project.name if self.project else "",
+            "project_branch": self.project.branch if self.project else "",
         }
         key = connection.execute(_sqlite.INSERT_RUN, row).fetchone()["id"]
         tags = [(tag, 0) for tag in self.user_tags] + [(tag, 1) for tag in self._system_tags]
@@ -208,19 +292,29 @@ class Submission:
         self._change.apply(connection)
         return Recorded(key, flow["last_run"], is_new=True)
 
+    def _project(self) -> RunProject | None:
+        request = self._request
+        try:
+            return run_project(
+                self.graph.project,
+                user=request.user,
+                branch=request.branch,
+                production=request.production,
+            )
+        except ProjectError as err:
+            raise RequestError(Reason.DECORATOR_INVALID, str(err)) from err
+
     def _values(self) -> dict[str, bytes]:
         """Checks the values that came, and gives them by name of the parameter."""
-        known = {spec.name for spec in self._graph.parameters}
+        known = {spec.name for spec in self.graph.parameters}
         values: dict[str, bytes] = {}
         for value in self._request.parameters:
             if value.name not in known:
                 have = ", ".join(sorted(known)) or "none"
-                raise _invalid(
-                    value.name, f"Flow {self._graph.flow!r} has no such parameter. It has: {have}."
-                )
+                raise _invalid(value.name, f"Flow {self.graph.flow!r} has no such parameter. It has: {have}.")
             if value.name in values:
                 raise _invalid(value.name, "It has a value twice.")
-            _check_manifest(value.name, value.manifest)
+            check_value(value.name, value.manifest)
             values[value.name] = value.manifest
         return values
 
@@ -253,7 +347,16 @@ def _type_of(manifest: bytes) -> str:
     return _TYPES.get(kind or "", "list")
 
 
-def _check_manifest(name: str, data: bytes) -> None:
+def check_value(name: str, data: bytes) -> None:
+    """Checks the form of a parameter's value.
+
+    Args:
+        name: Name of the parameter.
+        data: The serialized manifest.
+
+    Raises:
+        RequestError: PARAMETER_INVALID.
+    """
     if len(data) > MAX_PARAMETER_BYTES:
         raise _invalid(
             name, f"Its value has {len(data):,} bytes, and at most {MAX_PARAMETER_BYTES:,} are allowed."
@@ -264,8 +367,18 @@ def _check_manifest(name: str, data: bytes) -> None:
         raise _invalid(name, "Its value is no manifest.") from None
     if manifest.format != 1 or not manifest.nodes:
         raise _invalid(name, f"Its value is a manifest of format {manifest.format}, which is not known.")
-    if any(part.WhichOneof("source") != "inline" for part in manifest.parts):
-        raise _invalid(name, "Its value has parts that are not inlined.")
+
+
+def _hash_of(request: control_service_pb2.SubmitRunRequest) -> str:
+    return blake3(request.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _check_same(request: control_service_pb2.SubmitRunRequest, known: Row) -> None:
+    if known["request_hash"] != _hash_of(request):
+        raise RequestError(
+            Reason.REQUEST_CONFLICT,
+            f"Request {request.client_request_id!r} was made before, with another content.",
+        )
 
 
 def _invalid(name: str, why: str) -> RequestError:

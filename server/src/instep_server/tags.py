@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from instep_server.db import _sqlite
+from instep_server.db.database import Database
 from instep_server.errors import Reason, RequestError
 
 MAX_TAGS = 50
@@ -44,6 +45,16 @@ def check_number(user_tags: Iterable[str]) -> None:
     count = sum(1 for _ in user_tags)
     if count > MAX_TAGS:
         raise _invalid(f"A run has at most {MAX_TAGS} tags, and this one would have {count:,}.")
+
+
+def user_tags(db: Database, run: int) -> list[str]:
+    """Reads the tags that people gave to a run, sorted.
+
+    Args:
+        db: The database.
+        run: Row id of the run.
+    """
+    return [row["name"] for row in db.all(_sqlite.RUN_TAGS, {"run": run}) if not row["is_system"]]
 
 
 def change_tags(

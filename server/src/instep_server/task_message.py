@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from instep_proto.v1 import key_value_pb2, task_pb2, worker_service_pb2
 
 from instep_server._convert import entry_point_to_proto, loss_policy_to_proto, transition_to_proto
 from instep_server.configs import Variables
-from instep_server.convert_run import failure_bytes, frame_to_proto, input_to_proto
+from instep_server.convert_run import failure_bytes, frame_to_proto, input_to_proto, project_to_proto
 from instep_server.core.environment import Artifact, ArtifactKind
 from instep_server.core.graph_types import Graph, GraphStep, LossPolicy, variables
 from instep_server.core.planned import PlannedTask
 from instep_server.core.policy import Catch
+from instep_server.core.project import RunProject
 from instep_server.limits import (
     CANCEL_GRACE_MS,
     HEARTBEAT_MS,
@@ -37,8 +38,6 @@ class RunFacts:
     """Number of the run."""
     user: str
     """Who started it."""
-    user_tags: tuple[str, ...]
-    """Its tags."""
     namespace: str
     """The namespace in which it was started."""
     working_directory: str
@@ -47,6 +46,8 @@ class RunFacts:
     """The largest size of one log stream."""
     on_loss: LossPolicy | None
     """What to do about losses in all its tasks. None: what their steps say."""
+    project: RunProject | None
+    """The project. None: the flow belongs to none."""
     variables: Variables
     """Environment variables with which its workers load the flow."""
 
@@ -58,10 +59,14 @@ class TaskMessages:
         facts: What every task is told.
         graph: The graph.
         manifests: Where small manifests come from.
+        user_tags: Tells the tags that people have given to the run so far, sorted.
     """
 
-    def __init__(self, facts: RunFacts, graph: Graph, manifests: Manifests) -> None:
+    def __init__(
+        self, facts: RunFacts, graph: Graph, manifests: Manifests, user_tags: Callable[[], Iterable[str]]
+    ) -> None:
         self._facts = facts
+        self._user_tags = user_tags
         self._parameter_names = sorted(variables(graph.parameters, (), graph.configs))
         self._manifests = manifests
         self._templates: dict[str, task_pb2.Task] = {}
@@ -83,6 +88,7 @@ class TaskMessages:
         message.CopyFrom(self._template(planned.step))
         message.task_id = str(planned.id)
         message.attempt = attempt.number
+        message.tags.extend(self._user_tags())
         message.max_attempts = planned.max_attempts
         message.attempt_timeout_ms = attempt.timeout_ms
         if planned.only_handles:
@@ -170,12 +176,12 @@ class TaskMessages:
                 is_join=step.is_join,
                 cancel_grace_ms=CANCEL_GRACE_MS,
                 user=facts.user,
-                tags=facts.user_tags,
                 parameter_names=self._parameter_names,
                 namespace=facts.namespace,
                 on_loss=loss_policy_to_proto(facts.on_loss or step.on_loss),
                 env=(key_value_pb2.KeyValue(key=name, value=text) for name, text in step.policy.env),
                 catch=_catch_to_proto(step.policy.catch),
+                project=project_to_proto(facts.project),
             )
         return self._templates[step.name]
 
