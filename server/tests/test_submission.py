@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blake3 import blake3
@@ -99,7 +100,7 @@ def test_configs_are_inputs_of_their_own_kind(home: Path) -> None:
         ({"branch": "b", "production": True}, "prod.b"),
     ],
 )
-def test_project_is_told_by_tags_and_tasks(home: Path, asked: dict[str, object], branch: str) -> None:
+def test_project_is_told_by_tags_and_tasks(home: Path, asked: dict[str, Any], branch: str) -> None:
     with running(home, LINE, by_hand=True, decorators=PROJECT) as rig:
         run = rig.submit(**asked)
         assert {"project:maps", f"project_branch:{branch}"} <= set(run.system_tags)
@@ -119,7 +120,7 @@ def test_project_is_told_by_tags_and_tasks(home: Path, asked: dict[str, object],
     ],
 )
 def test_branch_is_refused(
-    home: Path, refusal, decorators: list[graph_pb2.Decorator], asked: dict[str, object], text: str
+    home: Path, refusal, decorators: list[graph_pb2.Decorator], asked: dict[str, Any], text: str
 ) -> None:
     with running(home, LINE, decorators=decorators) as rig:
         refused = refusal(rig.submit, **asked)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from instep_proto.v1 import graph_pb2, host_pb2, source_pb2
 
+from instep_server.core.decorators import step_policy
 from instep_server.core.graph_types import (
     ConfigSpec,
     ConstantSpec,
@@ -14,6 +15,7 @@ from instep_server.core.graph_types import (
     EntryPoint,
     Fragment,
     Graph,
+    GraphStep,
     Include,
     IncludeFileSpec,
     Isolation,
@@ -129,6 +131,22 @@ def step_from_proto(message: graph_pb2.StepSpec) -> StepSpec:
         is_end=message.is_end,
         decorators=tuple(decorator_from_proto(decorator) for decorator in message.decorators),
         code=message.code,
+    )
+
+
+def graph_step_from_proto(message: graph_pb2.StepSpec) -> GraphStep:
+    """Reads a step of a graph that is recorded, but for its place in the graph."""
+    spec = step_from_proto(message)
+    policy, _ = step_policy(spec, ())
+    return GraphStep(
+        spec=spec,
+        policy=policy,
+        isolation=spec.isolation or Isolation.FORK,
+        on_loss=spec.on_loss or LossPolicy.WARN,
+        sources=(),
+        open_splits=(),
+        closed_by=None,
+        closes=None,
     )
 
 

@@ -20,6 +20,7 @@ from instep_proto.v1 import task_pb2, worker_service_pb2
 from instep_server.core import loss, patience
 from instep_server.core.dispatch import Dispatch, PoolKey, pool_of
 from instep_server.core.failure import Failure, FailureKind
+from instep_server.core.graph_types import variables
 from instep_server.core.patience import Verdict
 from instep_server.core.planned import Action, PlannedTask, StopTask, TaskChanged, TaskMade, TaskRetried
 from instep_server.core.policy import BYTES_PER_MB, Resources
@@ -103,8 +104,9 @@ class ActiveRun:
         self._dispatch = Dispatch(max_workers, tools.machine)
         self._tools = tools
         self._recorder = Recorder(key, tools.now_ms)
-        self._judge = Judge(plan, self._recorder, tools.manifests, tools.store)
-        self._messages = TaskMessages(facts, plan.graph, tools.manifests, partial(user_tags, tools.db, key))
+        self._judge = Judge(facts.flow, plan, self._recorder, tools.manifests, tools.store)
+        names = variables(plan.graph.parameters, (), plan.graph.configs)
+        self._messages = TaskMessages(facts, names, tools.manifests, partial(user_tags, tools.db, key))
         self._workers: dict[str, Worker] = {}
         self._queued: dict[int, int] = {}
         self._start_failures: dict[PoolKey, int] = {}
@@ -128,7 +130,9 @@ class ActiveRun:
             self._tools.logs.make_folder(self.facts.flow, self.facts.number)
             self._is_started = True
             self._carry_out(change, self._plan.start())
-        return self._save(change, durable=True)
+        saved = self._save(change, durable=True)
+        self._settle()  # a run of which all is cloned ends at once
+        return saved
 
     def cancel(self, reason: str) -> asyncio.Future[None]:
         """Cancels the run. Does nothing when it is ending.

@@ -8,7 +8,7 @@ from typing import Any
 
 from instep_proto.v1 import digest_pb2, failure_pb2, graph_pb2, run_pb2, task_pb2
 
-from instep_server.core.environment import Artifact
+from instep_server.core.environment import Artifact, ArtifactKind
 from instep_server.core.failure import Failure, FailureKind
 from instep_server.core.planned import Frame
 from instep_server.core.project import RunProject
@@ -48,6 +48,11 @@ def failure_from_proto(message: failure_pb2.Failure) -> Failure:
     )
 
 
+def failure_from_bytes(encoded: bytes | None) -> Failure | None:
+    """Reads a failure that is recorded. None stays None."""
+    return None if encoded is None else failure_from_proto(failure_pb2.Failure.FromString(encoded))
+
+
 def timings_text(timings: Iterable[run_pb2.Timing]) -> str:
     """Writes how long phases took as the database holds it."""
     return ",".join(f"{timing.phase}:{timing.duration_ms}" for timing in timings)
@@ -68,6 +73,23 @@ def artifact_from_output(
         producer=producer,
         producer_step=producer_step,
         language=language,
+    )
+
+
+def artifact_from_row(row: Row) -> Artifact:
+    """Reads an artifact that is recorded."""
+    return Artifact(
+        name=row["name"],
+        hash=row["hash"],
+        manifest_size=row["manifest_size"],
+        kind=ArtifactKind(row["kind"]),
+        size=row["size"],
+        portable=bool(row["portable"]),
+        summary=row["summary"],
+        type=row["type"],
+        producer=row["producer"] or None,
+        producer_step=row["producer_step"],
+        language=row["language"],
     )
 
 
@@ -132,6 +154,7 @@ def run_to_proto(row: Row, tags: Iterable[Row], inputs: Iterable[Row], cursor: i
         failure=_failure(row["failure"]),
         failed_task_id=str(row["failed_task"] or ""),
         failed_step=row["failed_step"] or "",
+        origin_run_id=str(row["origin_number"] or ""),
         inputs=[artifact_to_proto(entry) for entry in inputs],
         cursor=cursor,
         file=row["file"],
@@ -186,7 +209,7 @@ def task_to_proto(
         children: The tasks that took input from it, in order.
         attempts: Rows of its attempts, oldest first.
     """
-    path = _path(row["foreach_path"])
+    path = path_from_text(row["foreach_path"])
     return run_pb2.TaskRecord(
         task_id=str(row["number"]),
         step=row["step"],
@@ -199,6 +222,7 @@ def task_to_proto(
         child_task_ids=map(str, children),
         attempts=map(attempt_to_proto, attempts),
         language=row["language"],
+        cloned_from=_cloned_from(row),
         reason=row["reason"],
     )
 
@@ -240,18 +264,26 @@ def event_to_proto(row: Row, flow: str, run_id: str) -> run_pb2.Event:
         text=row["text"],
         language=row["language"],
         pid=row["pid"],
-        foreach_path=_path(row["foreach_path"]),
+        foreach_path=path_from_text(row["foreach_path"]),
+        cloned_from=_cloned_from(row),
     )
     if row["state"] is not None:
         setattr(event, _STATE_FIELDS[row["kind"]], row["state"])
     return event
 
 
+def _cloned_from(row: Row) -> run_pb2.ClonedFrom | None:
+    if row["origin_task"] is None:
+        return None
+    return run_pb2.ClonedFrom(run_id=str(row["origin_number"]), task_id=str(row["origin_task"]))
+
+
 def _failure(encoded: bytes | None) -> failure_pb2.Failure | None:
     return None if encoded is None else failure_pb2.Failure.FromString(encoded)
 
 
-def _path(text: str) -> list[int]:
+def path_from_text(text: str) -> list[int]:
+    """Reads positions of foreach, outermost first, as the database holds them."""
     return [int(part) for part in text.split(",")] if text else []
 
 

@@ -14,6 +14,7 @@ from instep_proto.v1 import control_service_pb2
 from instep_server.active_run import ActiveRun, Tools
 from instep_server.changes import Changes
 from instep_server.core.environment import Environment
+from instep_server.core.past import Past
 from instep_server.core.scheduler import Plan
 from instep_server.db import _sqlite
 from instep_server.db.database import Database, Row
@@ -27,9 +28,10 @@ from instep_server.loading import Load, Loader
 from instep_server.logs import LogFiles
 from instep_server.machine import MemoryWatch, find_machine
 from instep_server.manifests import Manifests
+from instep_server.origins import find_origin, find_past
 from instep_server.recovery import recover
 from instep_server.store import ObjectStore
-from instep_server.submission import Recorded, Submission, chosen_graph, recorded_before
+from instep_server.submission import Recorded, Submission, chosen_graph, origin_of, recorded_before
 from instep_server.tokens import Tokens
 from instep_server.workers import Exit
 
@@ -138,8 +140,8 @@ class Orchestrator:
             Row id of the run.
 
         Raises:
-            RequestError: LOAD_UNKNOWN, GRAPH_INVALID, DECORATOR_INVALID, PARAMETER_INVALID, REQUEST_CONFLICT or
-                MALFORMED.
+            RequestError: LOAD_UNKNOWN, GRAPH_INVALID, DECORATOR_INVALID, PARAMETER_INVALID, TAG_INVALID,
+                ORIGIN_UNKNOWN, REQUEST_CONFLICT or MALFORMED.
             StoreError: It cannot be recorded.
         """
         known = recorded_before(self.db, request)
@@ -154,7 +156,10 @@ class Orchestrator:
                 f"The flow can't run: {load.problems[0].message} Load it again to see why.",
             )
         graph = chosen_graph(load.graph, request, self.tools.machine)
-        submission = Submission(request, replace(load, graph=graph), self.server_id, now_ms)
+        found = find_origin(self.db, graph.flow, request.reuse)
+        origin = origin_of(self.db, found) if found is not None else None
+        past = find_past(self.db, graph, request.reuse, found) if request.HasField("reuse") else None
+        submission = Submission(request, replace(load, graph=graph), self.server_id, now_ms, origin)
         defaults = await evaluate(
             self.launcher,
             load,
@@ -168,12 +173,14 @@ class Orchestrator:
         inputs = submission.prepare(self.manifests, self.store, defaults)
         recorded = await self.db.write(submission.record, durable=True)
         if recorded.is_new:
-            run = self._activate(submission, recorded, inputs)
+            run = self._activate(submission, recorded, inputs, past)
             if not request.held:
                 run.start()
         return recorded.key
 
-    def _activate(self, submission: Submission, recorded: Recorded, inputs: Environment) -> ActiveRun:
+    def _activate(
+        self, submission: Submission, recorded: Recorded, inputs: Environment, past: Past | None
+    ) -> ActiveRun:
         """Makes a run that was recorded one of those that are under way."""
         options, graph = submission.options, submission.graph
         plan = Plan(
@@ -181,6 +188,7 @@ class Orchestrator:
             inputs,
             max_num_splits=options.max_num_splits or MAX_NUM_SPLITS,
             chance=lambda: random.uniform(-1, 1),
+            past=past,
         )
         run = ActiveRun(
             key=recorded.key,

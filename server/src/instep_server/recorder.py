@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 
 from instep_server import convert_run
@@ -11,9 +11,12 @@ from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure
 from instep_server.core.planned import (
     Action,
+    Clone,
+    Outcome,
     PlannedTask,
     RunChanged,
     TaskChanged,
+    TaskCloned,
     TaskMade,
     TaskRetried,
     TasksMade,
@@ -126,6 +129,9 @@ class Recorder:
             match action:
                 case TaskMade(task):
                     self._task_made(change, task, at)
+                case TaskCloned(task, outcome) if task.clone is not None:
+                    self._task_made(change, task, at)
+                    self._task_cloned(change, task, task.clone, outcome)
                 case TaskChanged(task, _, failure):
                     self._task_changed(change, task, at, failure=failure)
                 case TaskRetried(task, failure, wait_ms):
@@ -189,7 +195,6 @@ class Recorder:
         timings: str = "",
         max_rss_bytes: int = 0,
         artifacts: Sequence[Artifact] = (),
-        reads: Iterable[str] | None = None,
     ) -> None:
         """Adds that an attempt has ended.
 
@@ -200,7 +205,6 @@ class Recorder:
             timings: How long its phases took, as the database holds it.
             max_rss_bytes: Largest resident memory of its worker.
             artifacts: What it stored.
-            reads: Names of inputs that it looked at. None: not known.
         """
         encoded = convert_run.failure_bytes(failure)
         change.updates.append(
@@ -213,7 +217,6 @@ class Recorder:
                     "failure": encoded,
                     "timings": timings,
                     "max_rss_bytes": max_rss_bytes,
-                    "reads": None if reads is None else json.dumps(list(reads), ensure_ascii=False),
                 },
             )
         )
@@ -225,6 +228,32 @@ class Recorder:
             artifacts=len(artifacts) if succeeded else 0,
             artifact_bytes=sum(artifact.size for artifact in artifacts) if succeeded else 0,
         )
+
+    def outcome(
+        self,
+        change: Change,
+        attempt: Attempt,
+        outcome: Outcome,
+        reuse_key: str | None,
+        reads: Mapping[str, str],
+    ) -> None:
+        """Adds what a later run needs to take over what an attempt did.
+
+        Args:
+            change: Takes the rows.
+            attempt: The attempt, which succeeded.
+            outcome: What it reported.
+            reuse_key: What `reuse` knows its task by. None: nothing.
+            reads: What it read, as `reuse` tells it.
+        """
+        row = {
+            **self._key(attempt),
+            "foreach_count": outcome.foreach_count,
+            "switch_case": outcome.switch_case,
+            "reuse_key": reuse_key,
+            "reads": json.dumps(reads, ensure_ascii=False),
+        }
+        change.updates.append((_sqlite.RECORD_OUTCOME, row))
 
     def logs_closed(self, change: Change, attempt: Attempt) -> None:
         """Adds that an attempt's logs will not grow any more."""
@@ -241,16 +270,7 @@ class Recorder:
             artifacts: What it assigned, changed, or took over from the inputs of a join.
             deleted: Names that it deleted.
         """
-        task = attempt.task
-        change.artifacts += (
-            artifact_row(self._run, task.id, attempt.number, artifact) for artifact in artifacts
-        )
-        for name in deleted:
-            gone = Artifact(
-                name=name, hash="", manifest_size=0, producer=task.id, producer_step=task.step.name
-            )
-            row = artifact_row(self._run, task.id, attempt.number, gone)
-            change.artifacts.append({**row, "hash": None})
+        self._artifact_rows(change, attempt.task, attempt.number, artifacts, deleted)
 
     def logs(self, change: Change, attempt: Attempt, chunks: Iterable[LogChunk]) -> None:
         """Adds what an attempt wrote."""
@@ -274,6 +294,7 @@ class Recorder:
         change.events.append(event_row(self._run, self._now_ms(), EventKind.NOTICE, text=text))
 
     def _task_made(self, change: Change, task: PlannedTask, at: int) -> None:
+        is_done, clone = task.state in TASK_ENDS, task.clone
         change.tasks.append(
             {
                 "run": self._run,
@@ -282,20 +303,47 @@ class Recorder:
                 "language": task.step.spec.entry_point.language,
                 "state": task.state,
                 "created_unix_ms": at,
-                "finished_unix_ms": None,
+                "finished_unix_ms": at if is_done else None,
                 "inherits": task.inherits,
                 "foreach_path": path_text(task.foreach_path),
-                "attempts": 0,
-                "reason": "",
-                "origin_run": None,
-                "origin_task": None,
+                "attempts": task.attempts,
+                "reason": task.reason,
+                "origin_run": clone.run if clone else None,
+                "origin_task": clone.task if clone else None,
             }
         )
         change.parents += (
             {"run": self._run, "task": task.id, "position": position, "parent": parent}
             for position, parent in enumerate(task.parents)
         )
-        change.events.append(self._task_event(task, at))
+        change.events.append({**self._task_event(task, at), "text": task.reason})
+
+    def _task_cloned(self, change: Change, task: PlannedTask, clone: Clone, outcome: Outcome) -> None:
+        change.clones.append(
+            {
+                "run": self._run,
+                "task": task.id,
+                "of_run": clone.run,
+                "of_task": clone.task,
+                "of_attempt": clone.attempt,
+            }
+        )
+        self._artifact_rows(change, task, 0, outcome.outputs, outcome.deleted)
+
+    def _artifact_rows(
+        self,
+        change: Change,
+        task: PlannedTask,
+        attempt: int,
+        artifacts: Iterable[Artifact],
+        deleted: Iterable[str],
+    ) -> None:
+        change.artifacts += (artifact_row(self._run, task.id, attempt, artifact) for artifact in artifacts)
+        for name in deleted:
+            gone = Artifact(
+                name=name, hash="", manifest_size=0, producer=task.id, producer_step=task.step.name
+            )
+            change.artifacts.append({**artifact_row(self._run, task.id, attempt, gone), "hash": None})
 
     def _task_changed(
         self, change: Change, task: PlannedTask, at: int, *, failure: Failure | None, text: str = ""

@@ -128,7 +128,6 @@ def _end_attempt(change: Change, run: Row, attempt: Row, at: int) -> None:
         "failure": encoded,
         "timings": "",
         "max_rss_bytes": 0,
-        "reads": None,
     }
     change.updates.append((_sqlite.END_ATTEMPT, {**key, **end}))
     change.updates.append((_sqlite.CLOSE_LOGS, key))

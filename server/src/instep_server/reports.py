@@ -13,6 +13,7 @@ from instep_server.core import loss
 from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure, FailureKind
 from instep_server.core.planned import Action, Outcome, PlannedTask
+from instep_server.core.reuse import read_digests, reuse_key
 from instep_server.core.scheduler import OutcomeError, Plan
 from instep_server.core.states import AttemptEvent
 from instep_server.db.change import Change
@@ -43,13 +44,17 @@ class Judge:
     """Judges the reports of one run.
 
     Args:
+        flow: Name of the flow.
         plan: The run's plan.
         recorder: Makes the run's rows.
         manifests: Takes manifests.
         store: Tells which blobs are there.
     """
 
-    def __init__(self, plan: Plan, recorder: Recorder, manifests: Manifests, store: ObjectStore) -> None:
+    def __init__(
+        self, flow: str, plan: Plan, recorder: Recorder, manifests: Manifests, store: ObjectStore
+    ) -> None:
+        self._flow = flow
         self._plan = plan
         self._recorder = recorder
         self._manifests = manifests
@@ -92,6 +97,7 @@ class Judge:
             caught=success.HasField("caught"),
         )
         _check_names(outcome)
+        key, reads = reuse_key(self._flow, task), read_digests(task, success.reads)
         try:
             actions = self._plan.succeed(task.id, outcome)
         except OutcomeError as err:
@@ -103,9 +109,9 @@ class Judge:
             attempt,
             failure=failure_from_proto(success.caught) if outcome.caught else None,
             artifacts=outputs,
-            reads=success.reads,
             **_usage(report),
         )
+        self._recorder.outcome(change, attempt, outcome, key, reads)
         return actions
 
     def _failure(self, change: Change, attempt: Attempt, report: Report) -> list[Action]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from blake3 import blake3
 from google.protobuf.message import DecodeError
@@ -13,6 +14,7 @@ from instep_proto.v1 import control_service_pb2, graph_pb2, value_pb2
 from instep_server import __version__
 from instep_server._convert import decorator_from_proto, graph_to_proto, loss_policy_from_proto
 from instep_server.blobs import blobs_of
+from instep_server.convert_run import artifact_from_row
 from instep_server.core.decorators import with_decorators
 from instep_server.core.environment import Artifact, ArtifactKind, Environment
 from instep_server.core.graph_types import Graph, ParameterSpec
@@ -28,7 +30,7 @@ from instep_server.loading import Load
 from instep_server.manifests import Manifests
 from instep_server.recorder import EventKind, artifact_row, event_row
 from instep_server.store import ObjectStore
-from instep_server.tags import check_number, check_tags
+from instep_server.tags import check_number, check_tags, user_tags
 from instep_server.task_message import RunFacts
 
 NONE_MANIFEST = value_pb2.Manifest(
@@ -49,6 +51,39 @@ class RunOptions:
     """The largest size of one log stream."""
     on_loss: graph_pb2.LossPolicy
     """What to do about losses in all its tasks, as the number of the protocol."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The run that is resumed, as far as the new run is to be like it."""
+
+    row: Row
+    """Its row."""
+    user_tags: Sequence[str]
+    """The tags that people gave to it."""
+    parameters: Mapping[str, Artifact]
+    """Its parameters, by the names under which steps read them."""
+
+    @property
+    def project(self) -> RunProject | None:
+        """Its project. None: its flow belonged to none."""
+        row = self.row
+        return RunProject(row["project"], row["project_branch"]) if row["project"] else None
+
+
+def origin_of(db: Database, row: Row) -> Origin:
+    """Reads what a run is to be like that resumes another one.
+
+    Args:
+        db: The database.
+        row: Row of the other one.
+    """
+    inputs = map(artifact_from_row, db.all(_sqlite.ARTIFACTS, {"run": row["id"], "task": 0, "attempt": 0}))
+    return Origin(
+        row=row,
+        user_tags=user_tags(db, row["id"]),
+        parameters={one.name: one for one in inputs if one.kind is ArtifactKind.PARAMETER},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +157,7 @@ class Submission:
         load: The flow, without problems.
         owner: Id of this server.
         now_ms: The clock.
+        origin: What it resumes. None: nothing.
 
     Attributes:
         user_tags: The tags that people gave, sorted.
@@ -139,6 +175,7 @@ class Submission:
         load: Load,
         owner: str,
         now_ms: Callable[[], int],
+        origin: Origin | None = None,
     ) -> None:
         if load.graph is None:
             raise InstepInternalError("A flow with problems was submitted.")
@@ -146,11 +183,12 @@ class Submission:
         self._load = load
         self.graph = load.graph
         self.options = RunOptions(
-            max_workers=request.max_workers,
-            max_num_splits=request.max_num_splits,
-            max_log_bytes=request.max_log_bytes,
-            on_loss=request.on_loss,
+            max_workers=request.max_workers or _of(origin, "max_workers"),
+            max_num_splits=request.max_num_splits or _of(origin, "max_num_splits"),
+            max_log_bytes=request.max_log_bytes or _of(origin, "max_log_bytes"),
+            on_loss=request.on_loss or _of(origin, "on_loss"),
         )
+        self._origin = origin
         self._owner = owner
         self._now_ms = now_ms
         self.project = self._project()
@@ -160,7 +198,8 @@ class Submission:
             f"user:{request.user}",
             *(self.project.tags if self.project else ()),
         )
-        self.user_tags = tuple(sorted(set(request.tags) - set(self._system_tags)))
+        inherited = origin.user_tags if origin is not None else ()
+        self.user_tags = tuple(sorted({*request.tags, *inherited} - set(self._system_tags)))
         check_tags(self.user_tags)
         check_number(self.user_tags)
         self._change = Change()
@@ -182,6 +221,7 @@ class Submission:
             max_log_bytes=self.options.max_log_bytes or MAX_LOG_BYTES,
             on_loss=loss_policy_from_proto(self.options.on_loss),
             project=self.project,
+            origin_run_id=str(_of(self._origin, "number") or ""),
             variables=self._load.variables,
         )
 
@@ -192,6 +232,8 @@ class Submission:
             RequestError: PARAMETER_INVALID.
         """
         given = self._values()
+        if self._origin is not None:
+            return []
         return [
             spec for spec in self.graph.parameters if spec.has_function_default and spec.name not in given
         ]
@@ -211,8 +253,12 @@ class Submission:
             RequestError: PARAMETER_INVALID, or BLOB_MISSING.
         """
         values = {**defaults, **self._values()}
+        kept = self._origin.parameters if self._origin is not None else {}
+        self._inputs = [kept[spec.variable] for spec in self.graph.parameters if spec.variable in kept]
         named = [
-            (spec.variable, _value_of(spec, values), ArtifactKind.PARAMETER) for spec in self.graph.parameters
+            (spec.variable, self._value_of(spec, values), ArtifactKind.PARAMETER)
+            for spec in self.graph.parameters
+            if spec.variable not in kept
         ]
         named += [(spec.name, spec.manifest, ArtifactKind.CONSTANT) for spec in self.graph.constants]
         named += [(spec.variable, spec.manifest, ArtifactKind.CONFIG) for spec in self.graph.configs]
@@ -271,7 +317,7 @@ class Submission:
             "working_directory": request.working_directory,
             "owner": self._owner,
             "cancel_reason": None,
-            "origin_run": None,
+            "origin_run": _of(self._origin, "id") or None,
             "failure": None,
             "failed_task": None,
             "graph": graph_to_proto(self.graph).SerializeToString(),
@@ -300,6 +346,7 @@ class Submission:
                 user=request.user,
                 branch=request.branch,
                 production=request.production,
+                origin=self._origin.project if self._origin is not None else None,
             )
         except ProjectError as err:
             raise RequestError(Reason.DECORATOR_INVALID, str(err)) from err
@@ -308,6 +355,11 @@ class Submission:
         """Checks the values that came, and gives them by name of the parameter."""
         known = {spec.name for spec in self.graph.parameters}
         values: dict[str, bytes] = {}
+        if self._origin is not None and self._request.parameters:
+            raise _invalid(
+                self._request.parameters[0].name,
+                f"A resumed run keeps the values of its origin, which is run {self._origin.row['number']}.",
+            )
         for value in self._request.parameters:
             if value.name not in known:
                 have = ", ".join(sorted(known)) or "none"
@@ -318,13 +370,15 @@ class Submission:
             values[value.name] = value.manifest
         return values
 
-
-def _value_of(spec: ParameterSpec, values: dict[str, bytes]) -> bytes:
-    if spec.name in values:
-        return values[spec.name]
-    if spec.required:
-        raise _invalid(spec.name, "It is required and has no value.")
-    return spec.default if spec.default is not None else NONE_MANIFEST
+    def _value_of(self, spec: ParameterSpec, values: Mapping[str, bytes]) -> bytes:
+        if spec.name in values:
+            return values[spec.name]
+        if self._origin is not None and (spec.required or spec.has_function_default):
+            why = f"It is new since run {self._origin.row['number']}, so that this run has no value for it."
+            raise _invalid(spec.name, f"{why} Start a new run.")
+        if spec.required:
+            raise _invalid(spec.name, "It is required and has no value.")
+        return spec.default if spec.default is not None else NONE_MANIFEST
 
 
 _TYPES = {"null": "NoneType", "record": "dict", "pairs": "dict", "array": "array", "table": "table"}
@@ -367,6 +421,11 @@ def check_value(name: str, data: bytes) -> None:
         raise _invalid(name, "Its value is no manifest.") from None
     if manifest.format != 1 or not manifest.nodes:
         raise _invalid(name, f"Its value is a manifest of format {manifest.format}, which is not known.")
+
+
+def _of(origin: Origin | None, column: str) -> Any:
+    """Reads a number that the origin has. Without one: 0."""
+    return origin.row[column] if origin is not None else 0
 
 
 def _hash_of(request: control_service_pb2.SubmitRunRequest) -> str:

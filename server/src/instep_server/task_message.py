@@ -11,7 +11,7 @@ from instep_server._convert import entry_point_to_proto, loss_policy_to_proto, t
 from instep_server.configs import Variables
 from instep_server.convert_run import failure_bytes, frame_to_proto, input_to_proto, project_to_proto
 from instep_server.core.environment import Artifact, ArtifactKind
-from instep_server.core.graph_types import Graph, GraphStep, LossPolicy, variables
+from instep_server.core.graph_types import GraphStep, LossPolicy
 from instep_server.core.planned import PlannedTask
 from instep_server.core.policy import Catch
 from instep_server.core.project import RunProject
@@ -48,6 +48,8 @@ class RunFacts:
     """What to do about losses in all its tasks. None: what their steps say."""
     project: RunProject | None
     """The project. None: the flow belongs to none."""
+    origin_run_id: str
+    """Id of the run that it resumes. Empty: none."""
     variables: Variables
     """Environment variables with which its workers load the flow."""
 
@@ -57,17 +59,21 @@ class TaskMessages:
 
     Args:
         facts: What every task is told.
-        graph: The graph.
+        parameter_names: Names under which steps read parameters and configs.
         manifests: Where small manifests come from.
         user_tags: Tells the tags that people have given to the run so far, sorted.
     """
 
     def __init__(
-        self, facts: RunFacts, graph: Graph, manifests: Manifests, user_tags: Callable[[], Iterable[str]]
+        self,
+        facts: RunFacts,
+        parameter_names: Iterable[str],
+        manifests: Manifests,
+        user_tags: Callable[[], Iterable[str]],
     ) -> None:
         self._facts = facts
         self._user_tags = user_tags
-        self._parameter_names = sorted(variables(graph.parameters, (), graph.configs))
+        self._parameter_names = sorted(parameter_names)
         self._manifests = manifests
         self._templates: dict[str, task_pb2.Task] = {}
 
@@ -82,36 +88,54 @@ class TaskMessages:
         Returns:
             The message. When it is a join with many inputs, it holds the first of them.
         """
-        planned = attempt.task
         budget = _Budget(INLINE_BYTES_PER_MESSAGE)
-        message = task_pb2.Task()
-        message.CopyFrom(self._template(planned.step))
-        message.task_id = str(planned.id)
-        message.attempt = attempt.number
-        message.tags.extend(self._user_tags())
-        message.max_attempts = planned.max_attempts
-        message.attempt_timeout_ms = attempt.timeout_ms
-        if planned.only_handles:
-            message.catch.only_handle = True
-        if (failed := failure_bytes(planned.failure)) is not None:
-            message.previous_failure.ParseFromString(failed)
+        message = self._described(attempt.task, attempt.number, budget)
         message.queued_unix_ms = queued_unix_ms
         message.redelivery = attempt.redelivery
-        message.idempotency_key = f"{self._facts.flow}/{self._facts.number}/{planned.step.name}/{planned.id}"
         message.lease.lease_id = attempt.lease_id
         message.lease.lease_token = lease_token
         message.lease.ttl_ms = LEASE_TTL_MS
         message.lease.heartbeat_ms = HEARTBEAT_MS
         message.lease.start_within_ms = START_WITHIN_MS
+        if attempt.task.joins:
+            page = self._page(attempt.task.joins, 0, budget)
+            message.joins.extend(page.joins)
+            if page.HasField("joins_next"):
+                message.joins_next = page.joins_next
+        return message
+
+    def describe(self, planned: PlannedTask, number: int) -> task_pb2.Task:
+        """Writes a task that is not leased.
+
+        Args:
+            planned: The task.
+            number: Number of the attempt.
+
+        Returns:
+            The message, without a lease. When it is a join, all its inputs are there.
+        """
+        budget = _Budget(INLINE_BYTES_PER_MESSAGE)
+        message = self._described(planned, number, budget)
+        message.joins.extend(self._joins(planned.joins, 0, budget))
+        return message
+
+    def _described(self, planned: PlannedTask, number: int, budget: _Budget) -> task_pb2.Task:
+        message = task_pb2.Task()
+        message.CopyFrom(self._template(planned.step))
+        message.task_id = str(planned.id)
+        message.attempt = number
+        message.tags.extend(self._user_tags())
+        message.max_attempts = planned.max_attempts
+        message.attempt_timeout_ms = planned.timeout_ms
+        if planned.only_handles:
+            message.catch.only_handle = True
+        if (failed := failure_bytes(planned.failure)) is not None:
+            message.previous_failure.ParseFromString(failed)
+        message.idempotency_key = f"{self._facts.flow}/{self._facts.number}/{planned.step.name}/{planned.id}"
         message.inputs.extend(self._input(artifact, budget) for artifact in planned.environment.values())
         message.foreach.extend(
             frame_to_proto(frame, self._manifest(frame.items, budget)) for frame in planned.frames
         )
-        if planned.joins:
-            page = self._page(planned.joins, 0, budget)
-            message.joins.extend(page.joins)
-            if page.HasField("joins_next"):
-                message.joins_next = page.joins_next
         return message
 
     def join_inputs(self, task: PlannedTask, position: int) -> worker_service_pb2.ListJoinInputsResponse:
@@ -182,6 +206,7 @@ class TaskMessages:
                 env=(key_value_pb2.KeyValue(key=name, value=text) for name, text in step.policy.env),
                 catch=_catch_to_proto(step.policy.catch),
                 project=project_to_proto(facts.project),
+                origin_run_id=facts.origin_run_id,
             )
         return self._templates[step.name]
 

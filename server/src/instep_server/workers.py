@@ -140,4 +140,4 @@ class Attempt:
     @property
     def timeout_ms(self) -> int:
         """How long it may take. 0: any time."""
-        return 0 if self.task.only_handles else self.task.step.policy.timeout_ms
+        return self.task.timeout_ms

@@ -28,6 +28,36 @@ class Frame:
     """Name of the step that split."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a successful attempt reported."""
+
+    outputs: Sequence[Artifact] = ()
+    """Artifacts that it assigned or changed."""
+    deleted: Sequence[str] = ()
+    """Names of artifacts that it deleted."""
+    foreach_count: int | None = None
+    """Number of items, when the step goes on by foreach."""
+    switch_case: int | None = None
+    """Position of the chosen case, when the step goes on by a switch."""
+    caught: bool = False
+    """True when the attempt ended by an error that `catch` handled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone:
+    """What a task takes over from one of an earlier run."""
+
+    run: int
+    """Row id of that run."""
+    task: int
+    """Id of the task."""
+    attempt: int
+    """Number of its successful attempt."""
+    outcome: Outcome
+    """What this reported. Producers are tasks of that run."""
+
+
 @dataclass(slots=True, eq=False)
 class Scope:
     """A split that waits for its join."""
@@ -70,6 +100,10 @@ class PlannedTask:
     """True when its next attempt runs no user code: it only handles `failure`, as `catch` asks."""
     left: Environment = field(default_factory=dict)
     """What it left behind. Empty before it succeeds and once it is not needed any more."""
+    clone: Clone | None = None
+    """What it is a clone of. None: it runs by itself."""
+    reason: str = ""
+    """Why it runs, or is a clone, in a run that could reuse tasks."""
     scope: Scope | None = None
     """The innermost split that is open at it. None: none is."""
     place: int = 0
@@ -86,6 +120,11 @@ class PlannedTask:
         return self.releases + self.step.policy.retries + 1 + self.only_handles
 
     @property
+    def timeout_ms(self) -> int:
+        """How long its next attempt may take. 0: any time."""
+        return 0 if self.only_handles else self.step.policy.timeout_ms
+
+    @property
     def needs(self) -> Resources:
         """What its next attempt needs."""
         return NOTHING if self.only_handles else self.step.policy.needs(self.tries)
@@ -96,28 +135,22 @@ class PlannedTask:
         return tuple(frame.index for frame in self.frames)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a successful attempt reported."""
-
-    outputs: Sequence[Artifact] = ()
-    """Artifacts that it assigned or changed."""
-    deleted: Sequence[str] = ()
-    """Names of artifacts that it deleted."""
-    foreach_count: int | None = None
-    """Number of items, when the step goes on by foreach."""
-    switch_case: int | None = None
-    """Position of the chosen case, when the step goes on by a switch."""
-    caught: bool = False
-    """True when the attempt ended by an error that `catch` handled."""
-
-
 @dataclass(frozen=True, slots=True)
 class TaskMade:
     """A task exists and is ready."""
 
     task: PlannedTask
     """The task."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCloned:
+    """A task exists and is done: it is a clone."""
+
+    task: PlannedTask
+    """The task."""
+    outcome: Outcome
+    """What it took over, with producers in this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,5 +213,5 @@ class StopTask:
     """Why, for people."""
 
 
-Action = TaskMade | TasksMade | TaskChanged | TaskRetried | RunChanged | StopTask
+Action = TaskMade | TaskCloned | TasksMade | TaskChanged | TaskRetried | RunChanged | StopTask
 """What follows from an event."""

@@ -15,6 +15,9 @@ An attempt that fails is followed by another one as long as the step's policy sa
 Where that has an end and the step has `catch`, one more attempt follows that runs no user code: it handles the
 failure, unless the worker has done so itself in the attempt that raised.
 
+A plan that has a `Past` asks it for each task that it makes whether this is a clone. Clones are done as soon as they
+are made: they wait in a queue, because what follows from one may be the next, and so on without limit.
+
 Rules that keep it true:
 
 * a scope is closed once, by the task that takes its last open place;
@@ -24,14 +27,17 @@ Rules that keep it true:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from instep_server.core.environment import Environment, overlay
+from instep_server.core.environment import Artifact, Environment, overlay
 from instep_server.core.failure import Failure, FailureKind
 from instep_server.core.graph_types import Graph, GraphStep, TransitionKind
+from instep_server.core.past import Past
 from instep_server.core.planned import (
     Action,
+    Clone,
     Frame,
     Outcome,
     PlannedTask,
@@ -39,6 +45,7 @@ from instep_server.core.planned import (
     Scope,
     StopTask,
     TaskChanged,
+    TaskCloned,
     TaskMade,
     TaskRetried,
     TasksMade,
@@ -80,6 +87,7 @@ class Plan:
         inputs: Parameters, constants and configs.
         max_num_splits: The largest number of tasks that one foreach may make.
         chance: Draws a number from -1 to 1, for the waits before retries.
+        past: Earlier runs, of which tasks may be clones. None: all tasks run.
 
     Attributes:
         graph: The graph.
@@ -89,7 +97,13 @@ class Plan:
     """
 
     def __init__(
-        self, graph: Graph, inputs: Environment, *, max_num_splits: int, chance: Callable[[], float]
+        self,
+        graph: Graph,
+        inputs: Environment,
+        *,
+        max_num_splits: int,
+        chance: Callable[[], float],
+        past: Past | None = None,
     ) -> None:
         self.graph = graph
         self.inputs = inputs
@@ -97,6 +111,8 @@ class Plan:
         self.tasks: dict[int, PlannedTask] = {}
         self._max_num_splits = max_num_splits
         self._chance = chance
+        self._past = past
+        self._clones: deque[tuple[PlannedTask, Outcome]] = deque()
         self._ready: dict[int, PlannedTask] = {}
         self._active: dict[int, PlannedTask] = {}
         self._waiting: dict[int, PlannedTask] = {}
@@ -124,7 +140,7 @@ class Plan:
         actions += self._make(
             self.graph.step(self.graph.start), parents=(), environment=self.inputs, frames=()
         )
-        return actions
+        return actions + self._end_clones()
 
     def lease(self, task_id: int) -> list[Action]:
         """Gives a ready task to a worker. The attempt's number is `attempts - 1` afterwards.
@@ -183,11 +199,8 @@ class Plan:
         _check_fit(task, left, outcome)
         actions = self._end_task(task, TaskEvent.SUCCEED)
         task.left = left
-        actions += self._follow(task, outcome)
-        for joined in task.joins:
-            joined.left = {}
-        task.joins, task.environment, task.failure = (), {}, None
-        return actions
+        actions += self._go_on(task, outcome)
+        return actions + self._end_clones()
 
     def fail(self, task_id: int, failure: Failure) -> list[Action]:
         """Takes note that the attempt of a task failed, or that a task can't be begun.
@@ -276,6 +289,45 @@ class Plan:
         actions = self._end_task(task, TaskEvent.FAIL, failure)
         ending = _Ending(RunEvent.FAIL, failure, task)
         return [*actions, *self._stop(ending, f"Task {task.step.name}/{task.id} failed.")]
+
+    def _go_on(self, task: PlannedTask, outcome: Outcome) -> list[Action]:
+        """Goes on from a task that is done, and forgets what nobody needs any more."""
+        actions = self._follow(task, outcome)
+        for joined in task.joins:
+            joined.left = {}
+        task.joins, task.environment, task.failure = (), {}, None
+        return actions
+
+    def _end_clones(self) -> list[Action]:
+        """Ends the clones that were made, and those that follow from them."""
+        actions: list[Action] = []
+        while self._clones:
+            task, outcome = self._clones.popleft()
+            if self.is_ending:
+                del self.tasks[task.id]  # it was never told of
+                continue
+            task.state = advance(TASK, task.state, TaskEvent.CLONE)
+            actions.append(TaskCloned(task, outcome))
+            actions += self._go_on(task, outcome)
+        return actions
+
+    def _clone(self, task: PlannedTask, parents: Sequence[PlannedTask]) -> Outcome | None:
+        """Finds what a new task takes over from an earlier run. None: nothing."""
+        if self._past is None:
+            return None
+        choice = self._past.choose(task, parents)
+        task.reason = choice.reason
+        if choice.clone is None:
+            return None
+        outcome = _taken_over(task, choice.clone)
+        left = overlay(task.environment, outcome.outputs, outcome.deleted)
+        try:
+            _check_fit(task, left, outcome)
+        except OutcomeError:
+            task.reason = "Its step goes on in another way than it did."
+            return None
+        task.clone, task.left, task.attempts = choice.clone, left, 1
+        return outcome
 
     def _follow(self, task: PlannedTask, outcome: Outcome) -> list[Action]:
         """Goes on from a task along its transition."""
@@ -382,7 +434,11 @@ class Plan:
             place=place,
         )
         task.state = advance(TASK, task.state, TaskEvent.INPUTS_READY)
-        self.tasks[task.id] = self._ready[task.id] = task
+        self.tasks[task.id] = task
+        if (outcome := self._clone(task, parents)) is not None:
+            self._clones.append((task, outcome))
+            return []
+        self._ready[task.id] = task
         return [TaskMade(task)]
 
     def _end_task(self, task: PlannedTask, event: TaskEvent, failure: Failure | None = None) -> list[Action]:
@@ -404,6 +460,20 @@ class Plan:
             actions += self._end_task(task, TaskEvent.CANCEL)
         actions += (StopTask(task, reason) for task in self._active.values())
         return actions
+
+
+def _taken_over(task: PlannedTask, clone: Clone) -> Outcome:
+    """Rewrites what a task of an earlier run reported as if this one had."""
+    from_inputs = {
+        (name, one.hash): one for joined in reversed(task.joins) for name, one in joined.left.items()
+    }
+
+    def own(artifact: Artifact) -> Artifact:
+        if artifact.producer == clone.task:
+            return replace(artifact, producer=task.id)
+        return from_inputs.get((artifact.name, artifact.hash)) or replace(artifact, producer=None)
+
+    return replace(clone.outcome, outputs=[own(artifact) for artifact in clone.outcome.outputs])
 
 
 def _check_fit(task: PlannedTask, left: Environment, outcome: Outcome) -> None:

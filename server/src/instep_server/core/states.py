@@ -70,6 +70,8 @@ class TaskEvent(Enum):
 
     INPUTS_READY = "inputs ready"
     """All tasks before it succeeded."""
+    CLONE = "clone"
+    """It took over what a task of an earlier run did."""
     LEASE = "lease"
     """A worker took it."""
     RELEASE = "release"
@@ -178,6 +180,7 @@ TASK: Mapping[tuple[TaskState, TaskEvent], TaskState] = {
     (TaskState.WAITING, TaskEvent.SKIP): TaskState.SKIPPED,
     (TaskState.WAITING, TaskEvent.CANCEL): TaskState.CANCELLED,
     (TaskState.READY, TaskEvent.LEASE): TaskState.ACTIVE,
+    (TaskState.READY, TaskEvent.CLONE): TaskState.SUCCEEDED,
     (TaskState.READY, TaskEvent.FAIL): TaskState.FAILED,
     (TaskState.READY, TaskEvent.CANCEL): TaskState.CANCELLED,
     (TaskState.ACTIVE, TaskEvent.RELEASE): TaskState.READY,

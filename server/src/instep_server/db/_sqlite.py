@@ -179,6 +179,14 @@ SCHEMA = (
     """CREATE INDEX tasks_by_step ON tasks (step, run)""",
 )
 
+ALL_PARENTS = """SELECT task_parents.task, task_parents.parent
+FROM task_parents
+WHERE task_parents.run = :run ORDER BY task_parents.task, task_parents.position"""
+
+ALL_TASKS = """SELECT tasks.run, tasks.number, tasks.step, tasks.language, tasks.state, tasks.created_unix_ms, tasks.finished_unix_ms, tasks.inherits, tasks.foreach_path, tasks.attempts, tasks.reason, tasks.origin_run, tasks.origin_task
+FROM tasks
+WHERE tasks.run = :run ORDER BY tasks.number"""
+
 ARTIFACTS = """SELECT artifacts.run, artifacts.task, artifacts.attempt, artifacts.name, artifacts.kind, artifacts.hash, artifacts.manifest_size, artifacts.size, artifacts.portable, artifacts.summary, artifacts.type, artifacts.producer, artifacts.producer_step, artifacts.language
 FROM artifacts
 WHERE artifacts.run = :run AND artifacts.task = :task AND artifacts.attempt = :attempt ORDER BY artifacts.name"""
@@ -198,6 +206,10 @@ FROM task_parents JOIN tasks ON tasks.run = task_parents.run AND tasks.number = 
 WHERE task_parents.run = :run AND task_parents.parent BETWEEN :first AND :last AND (tasks.attempts > 0 OR (tasks.state NOT IN (8, 7))) ORDER BY task_parents.parent, task_parents.task"""
 
 CLOSE_LOGS = """UPDATE attempts SET logs_closed=1 WHERE attempts.run = :of_run AND attempts.task = :of_task AND attempts.number = :of_attempt"""
+
+COPY_ATTEMPT = """INSERT INTO attempts (run, task, number, state, leased_unix_ms, finished_unix_ms, failure, pid, host, worker, timings, max_rss_bytes, logs_closed, reads, foreach_count, switch_case, reuse_key, ran_run, ran_task, ran_attempt) SELECT :run AS anon_1, :task AS anon_2, 0, attempts.state, attempts.leased_unix_ms, attempts.finished_unix_ms, attempts.failure, attempts.pid, attempts.host, attempts.worker, attempts.timings, attempts.max_rss_bytes, attempts.logs_closed, attempts.reads, attempts.foreach_count, attempts.switch_case, attempts.reuse_key, coalesce(attempts.ran_run, attempts.run) AS coalesce_1, coalesce(attempts.ran_task, attempts.task) AS coalesce_2, coalesce(attempts.ran_attempt, attempts.number) AS coalesce_3
+FROM attempts
+WHERE attempts.run = :of_run AND attempts.task = :of_task AND attempts.number = :of_attempt"""
 
 COUNT_FLOW = """SELECT count(1) AS count_1
 FROM (SELECT runs.id AS id
@@ -219,10 +231,10 @@ WHERE tags.name = :tag
 
 DELETE_TAG = """DELETE FROM tags WHERE tags.run = :run AND tags.name = :name AND tags.is_system = 0"""
 
-END_ATTEMPT = """UPDATE attempts SET state=:state, finished_unix_ms=:finished_unix_ms, failure=:failure, timings=:timings, max_rss_bytes=:max_rss_bytes, reads=:reads WHERE attempts.run = :of_run AND attempts.task = :of_task AND attempts.number = :of_attempt"""
+END_ATTEMPT = """UPDATE attempts SET state=:state, finished_unix_ms=:finished_unix_ms, failure=:failure, timings=:timings, max_rss_bytes=:max_rss_bytes WHERE attempts.run = :of_run AND attempts.task = :of_task AND attempts.number = :of_attempt"""
 
-EVENTS = """SELECT events.cursor, events.run, events.at_unix_ms, events.kind, events.state, events.step, events.task, events.attempt, events.language, events.pid, events.foreach_path, events.count, events.artifacts, events.artifact_bytes, events.text, events.failure
-FROM events
+EVENTS = """SELECT events.cursor, events.run, events.at_unix_ms, events.kind, events.state, events.step, events.task, events.attempt, events.language, events.pid, events.foreach_path, events.count, events.artifacts, events.artifact_bytes, events.text, events.failure, tasks.origin_task, origin.number AS origin_number
+FROM events LEFT OUTER JOIN tasks ON events.kind = 2 AND tasks.run = events.run AND tasks.number = events.task LEFT OUTER JOIN runs AS origin ON origin.id = tasks.origin_run
 WHERE events.run = :run AND events.cursor > :after ORDER BY events.cursor
  LIMIT :limit OFFSET 0"""
 
@@ -258,6 +270,14 @@ INSERT_TASK = """INSERT INTO tasks (run, number, step, language, state, created_
 
 INSERT_TASK_PARENT = """INSERT INTO task_parents (run, task, position, parent) VALUES (:run, :task, :position, :parent)"""
 
+LAST_ARTIFACTS = """SELECT artifacts.run, artifacts.task, artifacts.attempt, artifacts.name, artifacts.kind, artifacts.hash, artifacts.manifest_size, artifacts.size, artifacts.portable, artifacts.summary, artifacts.type, artifacts.producer, artifacts.producer_step, artifacts.language
+FROM artifacts JOIN tasks ON tasks.run = artifacts.run AND tasks.number = artifacts.task AND tasks.attempts = artifacts.attempt + 1 AND tasks.state = 5
+WHERE artifacts.run = :run"""
+
+LAST_ATTEMPTS = """SELECT attempts.run, attempts.task, attempts.number, attempts.state, attempts.leased_unix_ms, attempts.finished_unix_ms, attempts.failure, attempts.pid, attempts.host, attempts.worker, attempts.timings, attempts.max_rss_bytes, attempts.logs_closed, attempts.reads, attempts.foreach_count, attempts.switch_case, attempts.reuse_key, attempts.ran_run, attempts.ran_task, attempts.ran_attempt
+FROM attempts JOIN tasks ON tasks.run = attempts.run AND tasks.number = attempts.task AND tasks.attempts = attempts.number + 1 AND tasks.state = 5
+WHERE attempts.run = :run"""
+
 LOG_CHUNKS = """SELECT log_chunks.id, log_chunks.run, log_chunks.task, log_chunks.attempt, log_chunks.stream, log_chunks.start, log_chunks.length, log_chunks.at_unix_ms, log_chunks.dropped
 FROM log_chunks
 WHERE log_chunks.run = :run AND log_chunks.task = :task AND log_chunks.attempt = :attempt AND log_chunks.stream = :stream AND log_chunks.start + log_chunks.length > :after ORDER BY log_chunks.start
@@ -275,8 +295,8 @@ NEWEST_EVENT = """SELECT coalesce(max(events.cursor), 0) AS coalesce_1
 FROM events
 WHERE events.run = :run"""
 
-NEWEST_RUN = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
-FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task
+NEWEST_RUN = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step, origin.number AS origin_number
+FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task LEFT OUTER JOIN runs AS origin ON origin.id = runs.origin_run
 WHERE flows.name = :flow ORDER BY runs.number DESC
  LIMIT 1 OFFSET 0"""
 
@@ -311,16 +331,23 @@ PARENT_ATTEMPT = """SELECT parent.number, parent.attempts
 FROM tasks AS child JOIN tasks AS parent ON parent.run = child.run AND parent.number = child.inherits
 WHERE child.run = :run AND child.number = :task"""
 
-RUN = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
-FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task
+RECORD_OUTCOME = """UPDATE attempts SET reads=:reads, foreach_count=:foreach_count, switch_case=:switch_case, reuse_key=:reuse_key WHERE attempts.run = :of_run AND attempts.task = :of_task AND attempts.number = :of_attempt"""
+
+REUSABLE = """SELECT attempts.run, attempts.task, attempts.number, attempts.state, attempts.leased_unix_ms, attempts.finished_unix_ms, attempts.failure, attempts.pid, attempts.host, attempts.worker, attempts.timings, attempts.max_rss_bytes, attempts.logs_closed, attempts.reads, attempts.foreach_count, attempts.switch_case, attempts.reuse_key, attempts.ran_run, attempts.ran_task, attempts.ran_attempt, runs.number AS run_number
+FROM attempts JOIN tasks ON tasks.run = attempts.run AND tasks.number = attempts.task AND tasks.attempts = attempts.number + 1 AND tasks.state = 5 JOIN runs ON runs.id = attempts.run
+WHERE attempts.reuse_key = :reuse_key AND (:only = 0 OR attempts.run = :only) ORDER BY attempts.run DESC, attempts.task
+ LIMIT 1000 OFFSET 0"""
+
+RUN = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step, origin.number AS origin_number
+FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task LEFT OUTER JOIN runs AS origin ON origin.id = runs.origin_run
 WHERE flows.name = :flow AND runs.number = :number"""
 
-RUN_BY_ID = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
-FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task
+RUN_BY_ID = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step, origin.number AS origin_number
+FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task LEFT OUTER JOIN runs AS origin ON origin.id = runs.origin_run
 WHERE runs.id = :run"""
 
-RUN_BY_REQUEST = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step
-FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task
+RUN_BY_REQUEST = """SELECT runs.id, runs.flow, runs.number, runs.state, runs.created_unix_ms, runs.started_unix_ms, runs.finished_unix_ms, runs.user_name, runs.namespace, runs.file, runs.working_directory, runs.owner, runs.cancel_reason, runs.origin_run, runs.failure, runs.failed_task, runs.request_id, runs.request_hash, runs.caught, runs.max_workers, runs.max_num_splits, runs.max_log_bytes, runs.on_loss, runs.project, runs.project_branch, flows.name AS flow_name, tasks.step AS failed_step, origin.number AS origin_number
+FROM runs JOIN flows ON flows.id = runs.flow LEFT OUTER JOIN tasks ON tasks.run = runs.id AND tasks.number = runs.failed_task LEFT OUTER JOIN runs AS origin ON origin.id = runs.origin_run
 WHERE runs.request_id = :request_id"""
 
 RUN_GRAPH = """SELECT runs.graph
@@ -385,17 +412,17 @@ STEPS = """SELECT tasks.step, tasks.language, count(1) AS tasks, count(1) FILTER
 FROM tasks
 WHERE tasks.run = :run AND (tasks.attempts > 0 OR (tasks.state NOT IN (8, 7))) GROUP BY tasks.step ORDER BY min(tasks.number) DESC"""
 
-TASK = """SELECT tasks.run, tasks.number, tasks.step, tasks.language, tasks.state, tasks.created_unix_ms, tasks.finished_unix_ms, tasks.inherits, tasks.foreach_path, tasks.attempts, tasks.reason, tasks.origin_run, tasks.origin_task
-FROM tasks
+TASK = """SELECT tasks.run, tasks.number, tasks.step, tasks.language, tasks.state, tasks.created_unix_ms, tasks.finished_unix_ms, tasks.inherits, tasks.foreach_path, tasks.attempts, tasks.reason, tasks.origin_run, tasks.origin_task, origin.number AS origin_number
+FROM tasks LEFT OUTER JOIN runs AS origin ON origin.id = tasks.origin_run
 WHERE tasks.run = :run AND tasks.number = :task AND (tasks.attempts > 0 OR (tasks.state NOT IN (8, 7)))"""
 
-TASKS = """SELECT tasks.run, tasks.number, tasks.step, tasks.language, tasks.state, tasks.created_unix_ms, tasks.finished_unix_ms, tasks.inherits, tasks.foreach_path, tasks.attempts, tasks.reason, tasks.origin_run, tasks.origin_task
-FROM tasks
+TASKS = """SELECT tasks.run, tasks.number, tasks.step, tasks.language, tasks.state, tasks.created_unix_ms, tasks.finished_unix_ms, tasks.inherits, tasks.foreach_path, tasks.attempts, tasks.reason, tasks.origin_run, tasks.origin_task, origin.number AS origin_number
+FROM tasks LEFT OUTER JOIN runs AS origin ON origin.id = tasks.origin_run
 WHERE tasks.run = :run AND (:states = 0 OR (:states & (1 << tasks.state)) != 0) AND (tasks.attempts > 0 OR (tasks.state NOT IN (8, 7))) AND tasks.number < :before ORDER BY tasks.number DESC
  LIMIT :limit OFFSET 0"""
 
-TASKS_OF_STEP = """SELECT tasks.run, tasks.number, tasks.step, tasks.language, tasks.state, tasks.created_unix_ms, tasks.finished_unix_ms, tasks.inherits, tasks.foreach_path, tasks.attempts, tasks.reason, tasks.origin_run, tasks.origin_task
-FROM tasks INDEXED BY tasks_by_step
+TASKS_OF_STEP = """SELECT tasks.run, tasks.number, tasks.step, tasks.language, tasks.state, tasks.created_unix_ms, tasks.finished_unix_ms, tasks.inherits, tasks.foreach_path, tasks.attempts, tasks.reason, tasks.origin_run, tasks.origin_task, origin.number AS origin_number
+FROM tasks INDEXED BY tasks_by_step LEFT OUTER JOIN runs AS origin ON origin.id = tasks.origin_run
 WHERE tasks.run = :run AND (:states = 0 OR (:states & (1 << tasks.state)) != 0) AND (tasks.attempts > 0 OR (tasks.state NOT IN (8, 7))) AND tasks.step = :step AND tasks.number < :before ORDER BY tasks.number DESC
  LIMIT :limit OFFSET 0"""
 

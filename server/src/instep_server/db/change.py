@@ -23,6 +23,8 @@ class Change:
     """Which tasks these took input from."""
     attempts: list[Params] = field(default_factory=list)
     """New attempts."""
+    clones: list[Params] = field(default_factory=list)
+    """Attempts of clones: which ones to copy."""
     artifacts: list[Params] = field(default_factory=list)
     """New artifacts."""
     manifests: list[Params] = field(default_factory=list)
@@ -44,6 +46,7 @@ class Change:
             (_sqlite.INSERT_TASK, self.tasks),
             (_sqlite.INSERT_TASK_PARENT, self.parents),
             (_sqlite.INSERT_ATTEMPT, self.attempts),
+            (_sqlite.COPY_ATTEMPT, self.clones),
             (_sqlite.INSERT_ARTIFACT, self.artifacts),
             (_sqlite.INSERT_MANIFEST, self.manifests),
             (_sqlite.INSERT_LOG_CHUNK, self.log_chunks),

@@ -126,8 +126,30 @@ END_ATTEMPT = (
         failure=bindparam("failure"),
         timings=bindparam("timings"),
         max_rss_bytes=bindparam("max_rss_bytes"),
+    )
+)
+RECORD_OUTCOME = (
+    update(attempts)
+    .where(_of_attempt)
+    .values(
+        foreach_count=bindparam("foreach_count"),
+        switch_case=bindparam("switch_case"),
+        reuse_key=bindparam("reuse_key"),
         reads=bindparam("reads"),
     )
+)
+# The attempt of a clone is that of its origin, as number 0.
+_copied: dict[str, ColumnElement[Any]] = {
+    "run": bindparam("run"),
+    "task": bindparam("task"),
+    "number": literal_column("0", Integer),
+    "ran_run": func.coalesce(attempts.c.ran_run, attempts.c.run),
+    "ran_task": func.coalesce(attempts.c.ran_task, attempts.c.task),
+    "ran_attempt": func.coalesce(attempts.c.ran_attempt, attempts.c.number),
+}
+COPY_ATTEMPT = insert(attempts).from_select(
+    [column.name for column in attempts.c],
+    select(*(_copied.get(column.name, column) for column in attempts.c)).where(_of_attempt),
 )
 CLOSE_LOGS = update(attempts).where(_of_attempt).values(logs_closed=_ONE)
 
@@ -175,14 +197,16 @@ FLOWS = (
 )
 FLOW = select(flows.c.id).where(flows.c.name == bindparam("name"))
 
+_origin = runs.alias("origin")
 _run = select(
     *(column for column in runs.c if column.name != "graph"),
     flows.c.name.label("flow_name"),
     tasks.c.step.label("failed_step"),
+    _origin.c.number.label("origin_number"),
 ).select_from(
-    runs.join(flows, flows.c.id == runs.c.flow).outerjoin(
-        tasks, and_(tasks.c.run == runs.c.id, tasks.c.number == runs.c.failed_task)
-    )
+    runs.join(flows, flows.c.id == runs.c.flow)
+    .outerjoin(tasks, and_(tasks.c.run == runs.c.id, tasks.c.number == runs.c.failed_task))
+    .outerjoin(_origin, _origin.c.id == runs.c.origin_run)
 )
 RUN = _run.where(flows.c.name == bindparam("flow"), runs.c.number == bindparam("number"))
 NEWEST_RUN = _run.where(flows.c.name == bindparam("flow")).order_by(desc(runs.c.number)).limit(_ONE)
@@ -261,8 +285,19 @@ COUNT_FLOW = _at_most(
 RUN_GRAPH = select(runs.c.graph).where(runs.c.id == bindparam("run"))
 RUN_TAGS = select(tags.c.name, tags.c.is_system).where(tags.c.run == bindparam("run")).order_by(tags.c.name)
 
+# A task that was cloned tells what it is a clone of with its first event.
 EVENTS = (
-    select(events)
+    select(events, tasks.c.origin_task, _origin.c.number.label("origin_number"))
+    .select_from(
+        events.outerjoin(
+            tasks,
+            and_(
+                events.c.kind == literal_column("2", Integer),
+                tasks.c.run == events.c.run,
+                tasks.c.number == events.c.task,
+            ),
+        ).outerjoin(_origin, _origin.c.id == tasks.c.origin_run)
+    )
     .where(events.c.run == bindparam("run"), events.c.cursor > bindparam("after"))
     .order_by(events.c.cursor)
     .limit(bindparam("limit"))
@@ -289,10 +324,12 @@ STEPS = (
     .group_by(tasks.c.step)
     .order_by(desc(func.min(tasks.c.number)))
 )
-TASK = select(tasks).where(tasks.c.run == bindparam("run"), tasks.c.number == bindparam("task"), _reached)
+_task = select(tasks, _origin.c.number.label("origin_number")).select_from(
+    tasks.outerjoin(_origin, _origin.c.id == tasks.c.origin_run)
+)
+TASK = _task.where(tasks.c.run == bindparam("run"), tasks.c.number == bindparam("task"), _reached)
 _tasks = (
-    select(tasks)
-    .where(tasks.c.run == bindparam("run"), _one_of(tasks.c.state), _reached)
+    _task.where(tasks.c.run == bindparam("run"), _one_of(tasks.c.state), _reached)
     .order_by(desc(tasks.c.number))
     .limit(bindparam("limit"))
 )
@@ -325,6 +362,45 @@ ATTEMPTS = (
 )
 ATTEMPTS_UNDER_WAY = select(attempts.c.task, attempts.c.number).where(
     attempts.c.run == bindparam("run"), attempts.c.state.in_(_UNFINISHED_ATTEMPT)
+)
+
+# What a resumed run takes over: all tasks of its origin, with the last attempts of those that succeeded.
+_last = and_(
+    tasks.c.run == attempts.c.run,
+    tasks.c.number == attempts.c.task,
+    tasks.c.attempts == attempts.c.number + _ONE,
+    tasks.c.state == _numbers(TaskState.SUCCEEDED)[0],
+)
+ALL_TASKS = select(tasks).where(tasks.c.run == bindparam("run")).order_by(tasks.c.number)
+ALL_PARENTS = (
+    select(task_parents.c.task, task_parents.c.parent)
+    .where(task_parents.c.run == bindparam("run"))
+    .order_by(task_parents.c.task, task_parents.c.position)
+)
+LAST_ATTEMPTS = select(attempts).join(tasks, _last).where(attempts.c.run == bindparam("run"))
+LAST_ARTIFACTS = (
+    select(artifacts)
+    .join(
+        tasks,
+        and_(
+            tasks.c.run == artifacts.c.run,
+            tasks.c.number == artifacts.c.task,
+            tasks.c.attempts == artifacts.c.attempt + _ONE,
+            tasks.c.state == _numbers(TaskState.SUCCEEDED)[0],
+        ),
+    )
+    .where(artifacts.c.run == bindparam("run"))
+)
+# `only` is the row id of the one run to look at, or 0.
+REUSABLE = (
+    select(attempts, runs.c.number.label("run_number"))
+    .select_from(attempts.join(tasks, _last).join(runs, runs.c.id == attempts.c.run))
+    .where(
+        attempts.c.reuse_key == bindparam("reuse_key"),
+        or_(bindparam("only") == 0, attempts.c.run == bindparam("only")),
+    )
+    .order_by(desc(attempts.c.run), attempts.c.task)
+    .limit(literal_column("1000", Integer))
 )
 
 ARTIFACTS = (

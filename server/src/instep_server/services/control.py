@@ -16,6 +16,7 @@ from instep_server.db import _sqlite
 from instep_server.db.database import Row
 from instep_server.errors import Reason, RequestError
 from instep_server.services.guard import Service, streaming, unary
+from instep_server.services.past_task import PastTasks
 from instep_server.services.records import find_attempt, find_task, left_behind
 from instep_server.services.run_search import END_OF_TIME, RunQuery, find_runs
 from instep_server.store import BlobId
@@ -189,6 +190,19 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             durable=True,
         )
         return pb.ChangeTagsResponse(run=self._run(key))
+
+    @unary(TokenKind.CLIENT)
+    async def GetTask(self, request: pb.GetTaskRequest, grant: Grant) -> pb.GetTaskResponse:
+        """Writes a task as its worker got it."""
+        orchestrator = self.orchestrator
+        run = orchestrator.find_run(request.flow, request.run_id)
+        past = PastTasks(orchestrator.db, orchestrator.manifests, run, self._graph(run["id"]))
+        number = request.attempt if request.HasField("attempt") else None
+        return pb.GetTaskResponse(
+            task=past.message(request.task_id, number),
+            object_root=str(orchestrator.store.root),
+            working_directory=run["working_directory"],
+        )
 
     def _run(self, key: int) -> run_pb2.Run:
         row = self.orchestrator.db.one(_sqlite.RUN_BY_ID, {"run": key})

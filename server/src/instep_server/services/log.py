@@ -16,7 +16,7 @@ from instep_server.limits import LOG_BATCH_BYTES, LOG_INTERVAL_MS
 from instep_server.logs import LogStream
 from instep_server.services.guard import Service, streaming, unary
 from instep_server.services.leases import open_attempt_of
-from instep_server.services.records import find_attempt
+from instep_server.services.records import AttemptKey, find_attempt
 from instep_server.tokens import Grant, TokenKind
 
 BATCH_CHUNKS = 256
@@ -49,6 +49,7 @@ class LogService(Service, log_service_pb2_grpc.LogServiceServicer):
         number = request.attempt if request.HasField("attempt") else None
         key = find_attempt(db, run, request.task_id, number)
         stream = _stream(request.stream)
+        run, key = self._where_it_ran(run, key)
         path = files.path(request.flow, run["number"], key.task, key.attempt, stream)
         params = {"run": run["id"], "task": key.task, "attempt": key.attempt, "stream": stream}
         offset = request.offset
@@ -74,6 +75,16 @@ class LogService(Service, log_service_pb2_grpc.LogServiceServicer):
                 yield pb.TailLogsResponse(offset=offset, end=is_complete)
                 return
             await until(change)
+
+    def _where_it_ran(self, run: Row, key: AttemptKey) -> tuple[Row, AttemptKey]:
+        """Finds the attempt that has the logs: for that of a clone, the one that it is a clone of."""
+        db = self.orchestrator.db
+        span = {"run": run["id"], "first": key.task, "last": key.task}
+        row = next(row for row in db.all(_sqlite.ATTEMPTS, span) if row["number"] == key.attempt)
+        if row["ran_run"] is None:
+            return run, key
+        ran = db.all(_sqlite.RUN_BY_ID, {"run": row["ran_run"]})[0]
+        return ran, AttemptKey(row["ran_task"], row["ran_attempt"])
 
     def _is_complete(self, run: int, task: int, attempt: int) -> bool:
         """Tells whether a log will not grow any more."""
