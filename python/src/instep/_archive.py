@@ -92,6 +92,27 @@ class Archive:
             if not after or (limit and left <= 0):
                 return
 
+    def change_tags(
+        self, flow: str, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> run_pb2.Run:
+        """Removes tags from a run, and adds others, at once.
+
+        Args:
+            flow: Name of the flow.
+            run_id: Id of the run.
+            add: Tags to add.
+            remove: Tags to remove.
+
+        Returns:
+            The run after the change.
+
+        Raises:
+            NotFoundError: There is no such run.
+            TagInvalidError: A tag is malformed or cannot be changed, or there would be too many.
+        """
+        request = self._pb.ChangeTagsRequest(flow=flow, run_id=run_id, add=add, remove=remove)
+        return self._connection.call("ControlService/ChangeTags", request, self._pb.ChangeTagsResponse).run
+
     def steps(self, flow: str, run_id: str) -> Sequence[run_pb2.Step]:
         """Reads the steps of a run that have tasks, newest first.
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from instep import _flow
+from instep._arguments import top_options
 from instep._config_view import ConfigDict, frozen, plain
 from instep.errors import ConfigInvalidError
 
@@ -297,16 +298,9 @@ def _given(name: str) -> str | None:
 
 def _typed(arguments: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Reads the options for configs among what was typed before the command: texts, and paths, by name."""
-    found: dict[str, dict[str, str]] = {"--config-value": {}, "--config": {}}
-    rest = list(arguments)
-    while rest and rest[0].startswith("-"):
-        option = rest.pop(0)
-        if option in found and len(rest) >= 2:
-            name = rest.pop(0)
-            found[option][name] = rest.pop(0)
-        elif option == "--branch" and rest:
-            rest.pop(0)
-    return found["--config-value"], found["--config"]
+    given = [(option, values) for option, values in top_options(arguments).options if len(values) == 2]
+    texts = dict(values for option, values in given if option == "--config-value")
+    return texts, dict(values for option, values in given if option == "--config")
 
 
 def _from_environment(variable: str, name: str) -> dict[str, Any]:

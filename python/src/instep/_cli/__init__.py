@@ -10,11 +10,13 @@ server starts.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+from instep._arguments import top_options
 from instep._cli._session import FlowFile, Session
 from instep._cli._signals import Interrupted, Signals
 from instep._cli._streams import open_standard_streams
@@ -23,9 +25,9 @@ from instep.errors import InstepError, UsageError
 if TYPE_CHECKING:
     from instep._flow import FlowSpec
 
-COMMANDS_OF_HOSTS = frozenset({"run", "check", "show"})
+COMMANDS_OF_HOSTS = frozenset({"run", "resume", "check", "show"})
 """Commands that load the flow."""
-COMMANDS_OF_SERVERS = COMMANDS_OF_HOSTS | {"logs", "dump"}
+COMMANDS_OF_SERVERS = COMMANDS_OF_HOSTS | {"logs", "dump", "tag"}
 """Commands that ask a server."""
 
 
@@ -41,8 +43,8 @@ def main_for_flow(flow: type[FlowSpec], argv: Sequence[str] | None = None) -> No
     if getattr(module, "__file__", None) is None:
         raise UsageError(f"Flow {flow.__name__!r} must be declared in a file, so that its tasks can load it.")
     file = os.path.realpath(str(module.__file__))
-    source = FlowFile(file, "python", flow.__name__, f"python {sys.argv[0]}")
-    loads = _command(arguments) in COMMANDS_OF_HOSTS or _is_bare(arguments)
+    source = FlowFile(file, "python", flow.__name__, f"python {shlex.quote(sys.argv[0])}")
+    loads = top_options(arguments).command in COMMANDS_OF_HOSTS or _is_bare(arguments)
     sys.exit(run_command(Session(source, serve=partial(_serve, flow, file) if loads else None), arguments))
 
 
@@ -57,11 +59,12 @@ def run_command(session: Session, arguments: Sequence[str]) -> int:
         The exit code.
     """
     open_standard_streams()
+    _choose_store(arguments)
     signals = Signals()
     with signals.handled():
         try:
             with session:
-                if _command(arguments) in COMMANDS_OF_SERVERS or _is_bare(arguments):
+                if top_options(arguments).command in COMMANDS_OF_SERVERS or _is_bare(arguments):
                     session.start()
                 return _execute(session, signals, arguments)
         except Interrupted as interrupted:
@@ -87,11 +90,13 @@ def _serve(flow: type[FlowSpec], file: str, fd: int) -> NoReturn:
     serve(fd, flow, file)
 
 
-def _command(arguments: Sequence[str]) -> str:
-    """Guesses the command, to know early what to start. What was really meant is found out later."""
-    return next((argument for argument in arguments if not argument.startswith("-")), "")
+def _choose_store(arguments: Sequence[str]) -> None:
+    """Heeds `--datastore-root`: the store of this command, of the processes that it starts, and of their clients."""
+    root = top_options(arguments).last("--datastore-root") or os.environ.get("INSTEP_DATASTORE_ROOT")
+    if root:
+        os.environ["INSTEP_HOME"] = os.path.abspath(os.path.expanduser(root))
 
 
 def _is_bare(arguments: Sequence[str]) -> bool:
     """Tells whether there is no command, which checks the flow, and no wish for help or the version."""
-    return not _command(arguments) and not {"-h", "--help", "--version"} & set(arguments)
+    return not top_options(arguments).command and not {"-h", "--help", "--version"} & set(arguments)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from instep._cli._graph import show_graph, show_problems, summary
+from instep._cli._graph import exit_code_of, show_graph, show_problems, summary
 from instep._cli._inspect import TaskPath, dump, dump_options, log_options, show_logs
-from instep._cli._program import CONTEXT, FAILURE, SUCCESS, Program
+from instep._cli._program import CONTEXT, SUCCESS, Program
+from instep._cli._tags import tag
 
 if TYPE_CHECKING:
+    from instep._archive import Archive
     from instep._cli._session import Session
     from instep._cli._signals import Signals
     from instep._client import Flow
 
-RUN = "run"
+RUN, RESUME = "run", "resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,32 @@ class Command:
     signals: Signals
     """The signals."""
 
+    def archive(self) -> Archive:
+        """The runs of the store."""
+        from instep._archive import Archive
+
+        return Archive(self.session.connection)
+
     def flow(self) -> Flow:
         """The flow as the client sees it."""
-        from instep._archive import Archive
         from instep._client import flow_of
 
-        connection = self.session.connection
-        return flow_of(self.session.flow_name, Archive(connection))
+        return flow_of(self.session.flow_name, self.archive())
 
 
 class FlowProgram(Program):
     """All commands of a flow. `run` is made when it is called: its options are those of the loaded flow."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command that the arguments name.
+
+        Args:
+            ctx: The program's context.
+        """
+        for name, file in ctx.params["config"]:
+            ctx.obj.session.config_files[name] = os.path.abspath(file)
+        ctx.obj.session.config_texts.update(ctx.params["config_value"])
+        return super().invoke(ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -53,18 +71,40 @@ class FlowProgram(Program):
             The name, the command, and the command's own arguments.
         """
         name, command, rest = super().resolve_command(ctx, args)
-        if name == RUN:
-            from instep._cli._run import RunCommand
+        if name in (RUN, RESUME):
+            from instep._cli._run import ResumeCommand, RunCommand
 
-            command = RunCommand(ctx.obj.session, ctx.obj.signals)
+            made = RunCommand if name == RUN else ResumeCommand
+            command = made(ctx.obj.session, ctx.obj.signals)
         return name, command, rest
 
 
 @click.group(cls=FlowProgram, invoke_without_command=True, context_settings=CONTEXT)
 @click.option("--quiet/--not-quiet", default=False, help="Show no progress. Errors are shown all the same.")
+@click.option(
+    "--config",
+    nargs=2,
+    multiple=True,
+    metavar="NAME FILE",
+    allow_from_autoenv=False,
+    help="Read a config of the flow from a file. Repeatable. (Environment: INSTEP_FLOW_CONFIG, JSON by name.)",
+)
+@click.option(
+    "--config-value",
+    nargs=2,
+    multiple=True,
+    metavar="NAME TEXT",
+    allow_from_autoenv=False,
+    help="Give the text of a config. Repeatable. (Environment: INSTEP_FLOW_CONFIG_VALUE, JSON by name.)",
+)
+@click.option("--branch", metavar="TEXT", help="Branch of the flow's project: test.TEXT, or prod.TEXT.")
+@click.option("--production", is_flag=True, help="Run on the production branch of the flow's project.")
+@click.option("--datastore-root", metavar="DIRECTORY", help="Where runs and their data are kept.")
+@click.option("--datastore", type=click.Choice(["local"]), help="Kind of the store.  [default: local]")
+@click.option("--metadata", type=click.Choice(["local"]), help="Where runs are recorded.  [default: local]")
 @click.version_option(package_name="instep", message="Instep %(version)s")
 @click.pass_context
-def flow_program(ctx: click.Context, quiet: bool) -> int:
+def flow_program(ctx: click.Context, /, quiet: bool, **_top: Any) -> int:
     """Run a flow and look at its runs."""
     if ctx.invoked_subcommand is not None:
         return SUCCESS
@@ -78,6 +118,7 @@ def flow_program(ctx: click.Context, quiet: bool) -> int:
 
 
 flow_program.add_command(click.Command(RUN, help="Run the flow."))
+flow_program.add_command(click.Command(RESUME, help="Go on from an earlier run."))
 
 
 @flow_program.command(context_settings=CONTEXT)
@@ -94,7 +135,7 @@ def show(command: Command) -> int:
     loaded = command.session.loaded
     if loaded.problems:
         show_problems(command.session.flow_name, loaded.problems)
-        return FAILURE
+        return exit_code_of(loaded.problems)
     show_graph(loaded.graph)
     return SUCCESS
 
@@ -119,11 +160,14 @@ def dump_command(command: Command, /, path: str, **options: Any) -> None:
     dump(command.flow(), tasks, **options)
 
 
+flow_program.add_command(tag)
+
+
 def _check(command: Command, *, quiet: bool) -> int:
     loaded = command.session.loaded
     if loaded.problems:
         show_problems(command.session.flow_name, loaded.problems)
-        return FAILURE
+        return exit_code_of(loaded.problems)
     if not quiet:
         click.echo(summary(loaded.graph))
     return SUCCESS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -9,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from instep._cli._program import mark
+from instep._cli._program import FAILURE, USAGE, mark
 from instep._format import MARKS, counted
 from instep.errors import InstepInternalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from instep_proto.v1.graph_pb2 import Graph, GraphProblem, StepSpec, SwitchCase, Transition
+    from instep_proto.v1.graph_pb2 import Decorator, Graph, GraphProblem, StepSpec, SwitchCase, Transition
     from instep_proto.v1.source_pb2 import SourceLocation
 
 END, LINEAR, SPLIT, FOREACH, SWITCH = 1, 2, 3, 4, 5  # numbers of TransitionKind
@@ -46,6 +47,8 @@ def show_graph(graph: Graph) -> None:
     click.echo(click.style(graph.flow, bold=True))
     for line in _paragraph(graph.doc):
         click.echo(line)
+    for decorator in graph.decorators:
+        click.echo(_decorator_text(decorator))
     for step in graph.steps:
         click.echo()
         _show_step(step)
@@ -70,6 +73,15 @@ def show_problems(flow: str, problems: Iterable[GraphProblem]) -> None:
             click.echo(f"  {_indented(problem.hint)}", err=True)
         for location in problem.locations[1:]:
             click.echo(f"  See also {_place(location)}.", err=True)
+
+
+def exit_code_of(problems: Iterable[GraphProblem]) -> int:
+    """Gives the exit code of a command that graph problems end: wrong configs are wrong usage.
+
+    Args:
+        problems: The problems.
+    """
+    return USAGE if any(problem.code == "config-invalid" for problem in problems) else FAILURE
 
 
 def relative(file: str) -> str:
@@ -117,7 +129,16 @@ def _show_step(step: StepSpec) -> None:
     )
     for line in _paragraph(step.doc) or ["?"]:
         click.echo(f"    {line}")
+    for decorator in step.decorators:
+        click.echo(f"    {_decorator_text(decorator)}")
     click.echo(f"    {transition_text(step.transition)}")
+
+
+def _decorator_text(decorator: Decorator) -> str:
+    arguments = json.loads(decorator.arguments or "{}")
+    return f"@{decorator.name}" + (
+        f"({', '.join(f'{name}={value!r}' for name, value in arguments.items())})" if arguments else ""
+    )
 
 
 def _key(case: SwitchCase) -> str:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from instep.errors import ArtifactUnknownError, InstepError, PathspecInvalidError, TaskUnknownError
+from instep.errors import (
+    ArtifactUnknownError,
+    AttemptUnknownError,
+    InstepError,
+    PathspecInvalidError,
+    TaskUnknownError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,8 +141,8 @@ def show_logs(
         InstepError: There are no such tasks, or none has started.
     """
     streams = [name for name, chosen in zip(STREAMS, (stdout, stderr), strict=True) if chosen] or STREAMS
-    tasks = [_at_attempt(task, attempt) for task in path.tasks(flow)]
-    started = [task for task in tasks if task.has_started]
+    tasks = path.tasks(flow)
+    started = [task for task in _at_attempt(tasks, attempt) if task.has_started]
     if not started:
         raise TaskUnknownError(
             f"No task of {flow.id}/{path.run}/{path.step} has started, so there is no log."
@@ -173,7 +179,7 @@ def dump(
     """
     names = [name.strip() for name in include.split(",")] if include is not None else None
     found = {task.pathspec: _chosen(task, names, private=private) for task in path.tasks(flow)}
-    if names and not any(found.values()):
+    if names and file is None and not any(found.values()):
         raise ArtifactUnknownError(f"No task of {flow.id}/{path.run}/{path.step} has {' or '.join(names)}.")
     if file is not None:
         _pickle(found, file)
@@ -184,8 +190,24 @@ def dump(
             _print_artifact(artifact, max_value_size)
 
 
-def _at_attempt(task: Task, attempt: int | None) -> Task:
-    return task if attempt is None else task.at_attempt(attempt)
+def _at_attempt(tasks: Sequence[Task], attempt: int | None) -> Sequence[Task]:
+    """Gives the tasks as of one attempt, without those that did not have it.
+
+    Raises:
+        AttemptUnknownError: None of them had it.
+    """
+    if attempt is None:
+        return tasks
+    had: list[Task] = []
+    for task in tasks:
+        try:
+            had.append(task.at_attempt(attempt))
+        except AttemptUnknownError:
+            if len(tasks) == 1:
+                raise
+    if not had:
+        raise AttemptUnknownError(f"None of these tasks had an attempt {attempt}.", attempt=attempt)
+    return had
 
 
 def _merged(task: Task, streams: Sequence[str]) -> Iterator[tuple[datetime, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from instep.errors import InstepError
 
 SUCCESS = 0
 FAILURE = 1
+USAGE = 2
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Settings of all commands."""
@@ -70,6 +72,7 @@ def execute(command: click.Command, arguments: Sequence[str], *, program: str, o
         result = command.main(
             list(arguments), program, standalone_mode=False, auto_envvar_prefix="INSTEP", obj=obj
         )
+        sys.stdout.flush()
     except click.ClickException as err:
         err.show()
         return err.exit_code
@@ -77,10 +80,27 @@ def execute(command: click.Command, arguments: Sequence[str], *, program: str, o
         show_error(err)
         return FAILURE
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python must not try to flush the rest at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # whoever read it has seen enough
+        return FAILURE
+    except OSError as err:
+        if not _is_output_lost(err):
+            raise
+        _discard_output()
+        click.echo(
+            f"{click.style('Error:', fg='red', bold=True)} Can't write the output: {err.strerror}.", err=True
+        )
         return FAILURE
     return result if isinstance(result, int) else SUCCESS
+
+
+def _is_output_lost(err: OSError) -> bool:
+    """Tells whether stdout takes no more. Errors about files name the file."""
+    return err.filename is None and err.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EBADF)
+
+
+def _discard_output() -> None:
+    """Lets all further output go nowhere. Python would try to write the rest at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_error(error: InstepError) -> None:

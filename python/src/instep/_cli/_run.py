@@ -1,33 +1,35 @@
-"""The command `run`."""
+"""The commands `run` and `resume`."""
 
 from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from instep._cli._graph import show_problems, summary
+from instep._cli._graph import exit_code_of, show_problems, summary
+from instep._cli._options import run_options
 from instep._cli._parameters import ParameterOption, encoded
 from instep._cli._program import CONTEXT, FAILURE, SUCCESS
 from instep._run_view import RUN_CANCELLED, RUN_SUCCEEDED
 from instep._user import user_name
 from instep._version import version
+from instep.errors import DecoratorInvalidError, OriginUnknownError, TagInvalidError
 
 if TYPE_CHECKING:
-    from instep_proto.v1.control_service_pb2 import LoadFlowResponse
+    from collections.abc import Iterator
+
+    from instep_proto.v1.control_service_pb2 import LoadFlowResponse, Reuse
     from instep_proto.v1.run_pb2 import Run
 
     from instep._cli._session import Session
     from instep._cli._signals import Signals
     from instep._progress import Progress
 
-MAX_TAG_CHARACTERS = 500
-MAX_TAGS = 50
 BYTES_PER_MB = 1_000_000
 
 
@@ -40,17 +42,22 @@ class RunCommand(click.Command):
     """
 
     def __init__(self, session: Session, signals: Signals) -> None:
-        self._loaded = session.loaded
-        self._parameters = [ParameterOption(spec) for spec in self._loaded.graph.parameters]
+        loaded = session.loaded
+        self._parameters = [ParameterOption(spec) for spec in loaded.graph.parameters]
         self._session = session
         self._signals = signals
         # Without a graph no parameter is known: what matters then are the graph's problems, not the options.
-        lenient = {"ignore_unknown_options": True, "allow_extra_args": True} if self._loaded.problems else {}
+        lenient = {"ignore_unknown_options": True, "allow_extra_args": True} if loaded.problems else {}
+        reuse = click.Option(
+            ["--reuse"],
+            is_flag=True,
+            help="Take over what earlier runs did with the same code and the same inputs, and run the rest.",
+        )
         super().__init__(
             "run",
             context_settings={**CONTEXT, **lenient},
             callback=self._run,
-            params=[*self._parameters, *_options()],
+            params=[*self._parameters, *run_options(), reuse],
             help=f"Run the flow {session.flow_name}.",
         )
 
@@ -73,26 +80,134 @@ class RunCommand(click.Command):
                     formatter.write_dl(records)
 
     def _run(self, **given: Any) -> int:
-        quiet: bool = click.get_current_context().find_root().params.get("quiet", False)
-        loaded = self._loaded
-        if not quiet:
-            click.echo(f"Instep {version()} runs flow {self._session.flow_name} for user {user_name()}.")
-            click.echo("Validating the graph...")
-        if loaded.problems:
-            show_problems(self._session.flow_name, loaded.problems)
-            return FAILURE
-        if not quiet:
-            click.echo(f"    {summary(loaded.graph)}")
-        return execute_run(self._session, self._signals, given, quiet=quiet)
+        return _start(self._session, self._signals, given)
 
 
-def execute_run(session: Session, signals: Signals, given: Mapping[str, Any], *, quiet: bool) -> int:
+class ResumeCommand(click.Command):
+    """The command `resume` of one flow.
+
+    Args:
+        session: The command's session.
+        signals: The command's signals.
+    """
+
+    def __init__(self, session: Session, signals: Signals) -> None:
+        self._session = session
+        self._signals = signals
+        super().__init__(
+            "resume",
+            context_settings=CONTEXT,
+            callback=self._resume,
+            params=[
+                click.Argument(["step"], required=False),
+                click.Option(
+                    ["--origin-run-id"],
+                    metavar="ID",
+                    help="The run to go on from.  [default: the latest one that `run` has started]",
+                ),
+                click.Option(
+                    ["--changed"],
+                    is_flag=True,
+                    help="Run again what has other code or other inputs now, too, and say why.",
+                ),
+                *run_options(),
+            ],
+            help="Go on from an earlier run: what it has done well is taken over, and the rest is run. With STEP, that "
+            "step and all after it run again. Parameters keep their values.",
+        )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the arguments.
+
+        Args:
+            ctx: The command's context.
+            args: What was typed after the command.
+
+        Raises:
+            click.UsageError: They are not as they must be.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as err:
+            name = err.option_name.lstrip("-")
+            if name not in {spec.name for spec in self._session.loaded.graph.parameters}:
+                raise
+            raise click.UsageError(
+                f"--{name} is a parameter of the flow. A resumed run keeps the values of its origin, so that resume "
+                "takes no parameters.",
+                ctx,
+            ) from err
+
+    def _resume(self, step: str | None, origin_run_id: str | None, *, changed: bool, **given: Any) -> int:
+        from instep_proto.v1.control_service_pb2 import Reuse
+
+        origin = _origin(self._session, origin_run_id)
+        reuse = Reuse(origin_run_id=origin, step=step or "", unchanged_only=changed)
+        return _start(self._session, self._signals, given, reuse)
+
+
+def _origin(session: Session, run_id: str | None) -> str:
+    """Finds the run to resume, and has the flow loaded with its configs.
+
+    Raises:
+        InstepError: There is no such run.
+    """
+    from instep._archive import Archive
+
+    archive, flow = Archive(session.connection), session.flow_name
+    if run_id is None:
+        run = next((run for run in archive.runs(flow) if not run.origin_run_id), None)
+        if run is None:
+            raise OriginUnknownError(
+                f"There is no run of flow {flow!r} to resume. To start one: {session.flow.program} run"
+            )
+        run_id = run.run_id
+    configs = archive.run(flow, run_id).graph.configs
+    session.configure({spec.name: spec.text for spec in configs if spec.HasField("text")})
+    return run_id
+
+
+def _start(session: Session, signals: Signals, given: Mapping[str, Any], reuse: Reuse | None = None) -> int:
+    """Checks the graph, submits a run and follows it to its end.
+
+    Args:
+        session: The command's session.
+        signals: The command's signals.
+        given: The values of all options by name, those of parameters included.
+        reuse: What is resumed. None: nothing is.
+
+    Returns:
+        The exit code.
+    """
+    quiet: bool = click.get_current_context().find_root().params.get("quiet", False)
+    loaded = session.loaded
+    if not quiet:
+        what = f"resumes run {reuse.origin_run_id} of" if reuse else "runs"
+        click.echo(f"Instep {version()} {what} flow {session.flow_name} for user {user_name()}.")
+        click.echo("Validating the graph...")
+    if loaded.problems:
+        show_problems(session.flow_name, loaded.problems)
+        return exit_code_of(loaded.problems)
+    if not quiet:
+        click.echo(f"    {summary(loaded.graph)}")
+    return execute_run(session, signals, given, reuse, quiet=quiet)
+
+
+def execute_run(
+    session: Session,
+    signals: Signals,
+    given: Mapping[str, Any],
+    reuse: Reuse | None = None,
+    *,
+    quiet: bool,
+) -> int:
     """Submits a run and follows it to its end.
 
     Args:
         session: The command's session.
         signals: The command's signals.
-        given: The values of all options of `run` by name, those of parameters included.
+        given: The values of all options by name, those of parameters included.
+        reuse: What is resumed. None: nothing is.
         quiet: True to show no progress.
 
     Returns:
@@ -102,7 +217,7 @@ def execute_run(session: Session, signals: Signals, given: Mapping[str, Any], *,
 
     queue: SimpleQueue[Item] = SimpleQueue()
     with signals.into(queue):  # from before the run exists, so that a signal always cancels it in good order
-        run = _submit(session, given)
+        run = _submit(session, given, reuse)
         progress = _progress(quiet=quiet)
         progress.begin(run, session.loaded.graph)
         watched = watch(session, run, progress, queue)
@@ -118,31 +233,48 @@ def execute_run(session: Session, signals: Signals, given: Mapping[str, Any], *,
     return FAILURE
 
 
-def _submit(session: Session, given: Mapping[str, Any]) -> Run:
+def _submit(session: Session, given: Mapping[str, Any], reuse: Reuse | None) -> Run:
     from instep_proto.v1 import control_service_pb2 as pb
+    from instep_proto.v1.graph_pb2 import Decorator
 
     loaded: LoadFlowResponse = session.loaded
+    top = click.get_current_context().find_root().params
+    if given.get("reuse"):
+        reuse = pb.Reuse(unchanged_only=True)
     run_id_file: Path | None = given["run_id_file"]
     request = pb.SubmitRunRequest(
         client_request_id=uuid.uuid4().hex,
         load_id=loaded.load_id,
-        parameters=encoded(loaded.graph.parameters, given),
+        parameters=() if reuse and reuse.origin_run_id else _parameters(session, given),
         max_workers=given["max_workers"] or 0,
         max_num_splits=given["max_num_splits"] or 0,
         max_log_bytes=(given["max_log_size"] or 0) * BYTES_PER_MB,
-        tags=sorted(given["tag"]),
+        tags=given["tag"],
         user=user_name(),
         working_directory=str(Path.cwd()),
         namespace=given["namespace"] or f"user:{user_name()}",
         held=run_id_file is not None,
         on_loss=f"LOSS_POLICY_{(given['on_loss'] or 'unspecified').upper()}",
+        decorators=[Decorator(name=one.name, arguments=one.arguments) for one in given["decorators"]],
+        reuse=reuse,
+        branch=top.get("branch") or "",
+        production=top.get("production") or False,
     )
-    run = session.connection.call("ControlService/SubmitRun", request, pb.SubmitRunResponse).run
+    try:
+        run = session.connection.call(
+            "ControlService/SubmitRun", request, pb.SubmitRunResponse, timeout=None
+        ).run
+    except (DecoratorInvalidError, TagInvalidError) as err:
+        raise click.UsageError(err.message, click.get_current_context()) from err
     if run_id_file is not None:
         _write_run_id(run_id_file, run.run_id)
         start = pb.StartRunRequest(flow=run.flow, run_id=run.run_id)
         session.connection.call("ControlService/StartRun", start, pb.StartRunResponse)
     return run
+
+
+def _parameters(session: Session, given: Mapping[str, Any]) -> Iterator[Any]:
+    return encoded(session.loaded.graph.parameters, given, session.home / "objects")
 
 
 def _write_run_id(file: Path, run_id: str) -> None:
@@ -164,61 +296,3 @@ def _progress(*, quiet: bool) -> Progress:
     from instep._progress import LineProgress
 
     return LineProgress()
-
-
-def _options() -> list[click.Option]:
-    return [
-        click.Option(
-            ["--tag"],
-            multiple=True,
-            metavar="TEXT",
-            callback=_checked_tags,
-            help="Tag of the run. Repeatable.",
-        ),
-        click.Option(
-            ["--max-workers"],
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="How many tasks may run at once.  [default: one per core]",
-        ),
-        click.Option(
-            ["--max-num-splits"],
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="How many tasks one foreach may make.  [default: 10000]",
-        ),
-        click.Option(
-            ["--max-log-size"],
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="How much of each log of a task is kept, in MB.  [default: 64]",
-        ),
-        click.Option(
-            ["--run-id-file"],
-            type=click.Path(dir_okay=False, writable=True, path_type=Path),
-            help="File to write the run's id to, before its first task starts.",
-        ),
-        click.Option(
-            ["--on-loss"],
-            type=click.Choice(["warn", "error", "ignore"]),
-            metavar="POLICY",
-            help="What to do about losses: warn, error or ignore.  [default: as the flow says]",
-        ),
-        click.Option(["--namespace"], metavar="TEXT", help="Namespace of the run.  [default: user:NAME]"),
-    ]
-
-
-def _checked_tags(_ctx: click.Context, _option: click.Parameter, tags: Sequence[str]) -> frozenset[str]:
-    for tag in tags:
-        if not tag:
-            raise click.BadParameter("a tag must not be empty.")
-        if len(tag) > MAX_TAG_CHARACTERS:
-            raise click.BadParameter(
-                f"a tag must have at most {MAX_TAG_CHARACTERS} characters; one has {len(tag)}."
-            )
-        if any("\ud800" <= character <= "\udfff" for character in tag):
-            raise click.BadParameter(f"a tag must be valid UTF-8, unlike {tag!a}.")
-    distinct = frozenset(tags)
-    if len(distinct) > MAX_TAGS:
-        raise click.BadParameter(f"a run can have at most {MAX_TAGS} tags, not {len(distinct)}.")
-    return distinct

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,6 +60,8 @@ class Session:
         self._serve = serve
         self._host_pid: int | None = None
         self._server: ServerProcess | None = None
+        self.config_files: dict[str, str] = {}
+        self.config_texts: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -100,12 +102,36 @@ class Session:
         from instep_proto.v1 import control_service_pb2 as pb  # 50 ms, while the server starts
 
         del server
-        request = pb.LoadFlowRequest(file=self.flow.file, language=self.flow.language)
+        request = pb.LoadFlowRequest(
+            file=self.flow.file,
+            language=self.flow.language,
+            configs=[
+                *(pb.ConfigValue(name=name, text=text) for name, text in self.config_texts.items()),
+                *(
+                    pb.ConfigValue(name=name, file=file)
+                    for name, file in self.config_files.items()
+                    if name not in self.config_texts
+                ),
+            ],
+        )
         try:
             # No deadline: a user's file takes the time that it takes.
             return self.connection.call("ControlService/LoadFlow", request, pb.LoadFlowResponse, timeout=None)
         except TransportError as err:
             raise self.explain(err) from err
+
+    def configure(self, texts: Mapping[str, str]) -> None:
+        """Has the flow loaded with these texts of configs, but for those that were given on the command line.
+
+        Args:
+            texts: The texts by name.
+        """
+        new = {
+            name: text for name, text in texts.items() if name not in {*self.config_files, *self.config_texts}
+        }
+        if new:
+            self.config_texts.update(new)
+            self.__dict__.pop("loaded", None)
 
     @property
     def flow_name(self) -> str:
