@@ -30,17 +30,28 @@ Usage: python greeting.py [OPTIONS] [COMMAND] [ARGS]...
   Run a flow and look at its runs.
 
 Options:
-  --quiet / --not-quiet  Show no progress. Errors are shown all the same.
-  --version              Show the version and exit.
-  -h, --help             Show this message and exit.
+  --quiet / --not-quiet       Show no progress. Errors are shown all the same.
+  --config NAME FILE          Read a config of the flow from a file. Repeatable. (Environment:
+                              INSTEP_FLOW_CONFIG, JSON by name.)
+  --config-value NAME TEXT    Give the text of a config. Repeatable. (Environment:
+                              INSTEP_FLOW_CONFIG_VALUE, JSON by name.)
+  --branch TEXT               Branch of the flow's project: test.TEXT, or prod.TEXT.
+  --production                Run on the production branch of the flow's project.
+  --datastore-root DIRECTORY  Where runs and their data are kept.
+  --datastore [local]         Kind of the store.  [default: local]
+  --metadata [local]          Where runs are recorded.  [default: local]
+  --version                   Show the version and exit.
+  -h, --help                  Show this message and exit.
 
 Commands:
-  run    Run the flow.
-  check  Check the graph of the flow.
-  show   Show the steps in order: language, documentation, where they lead.
-  logs   Show what the tasks of a step have written.
-  dump   Show the artifacts that the tasks of a step have left behind.
-  help   Show this text, or that of a command.
+  run     Run the flow.
+  resume  Go on from an earlier run.
+  check   Check the graph of the flow.
+  show    Show the steps in order: language, documentation, where they lead.
+  logs    Show what the tasks of a step have written.
+  dump    Show the artifacts that the tasks of a step have left behind.
+  tag     Change and list the tags of a run.
+  help    Show this text, or that of a command.
 """
 
 RUN_HELP = """\
@@ -60,10 +71,48 @@ Options:
   --max-workers N     How many tasks may run at once.  [default: one per core]  [x>=1]
   --max-num-splits N  How many tasks one foreach may make.  [default: 10000]  [x>=1]
   --max-log-size N    How much of each log of a task is kept, in MB.  [default: 64]  [x>=1]
+  --with DECORATOR    Decorator for all steps that have none of its name, such as retry:times=2.
+                      Repeatable.
+  --run-id-file FILE  File to write the run's id to, before its first task starts.
+  --on-loss POLICY    What to do about losses: warn, error or ignore.  [default: as the flow says]
+  --namespace TEXT    Namespace of the run.  [default: user:NAME]
+  --reuse             Take over what earlier runs did with the same code and the same inputs, and
+                      run the rest.
+  -h, --help          Show this message and exit.
+"""
+
+RESUME_HELP = """\
+Usage: python greeting.py resume [OPTIONS] [STEP]
+
+  Go on from an earlier run: what it has done well is taken over, and the rest is run. With STEP,
+  that step and all after it run again. Parameters keep their values.
+
+Options:
+  --origin-run-id ID  The run to go on from.  [default: the latest one that `run` has started]
+  --changed           Run again what has other code or other inputs now, too, and say why.
+  --tag TEXT          Tag of the run. Repeatable.
+  --max-workers N     How many tasks may run at once.  [default: one per core]  [x>=1]
+  --max-num-splits N  How many tasks one foreach may make.  [default: 10000]  [x>=1]
+  --max-log-size N    How much of each log of a task is kept, in MB.  [default: 64]  [x>=1]
+  --with DECORATOR    Decorator for all steps that have none of its name, such as retry:times=2.
+                      Repeatable.
   --run-id-file FILE  File to write the run's id to, before its first task starts.
   --on-loss POLICY    What to do about losses: warn, error or ignore.  [default: as the flow says]
   --namespace TEXT    Namespace of the run.  [default: user:NAME]
   -h, --help          Show this message and exit.
+"""
+
+TAG_HELP = """\
+Usage: python greeting.py tag replace [OPTIONS]
+
+  Remove tags from a run, and add others, at once.
+
+Options:
+  --run-id ID      Id of the run.
+  --namespace TAG  Tag that the run must have; empty for any run.  [default: user:NAME]
+  --remove TAG     Tag to remove. Repeatable.  [required]
+  --add TAG        Tag to add. Repeatable.  [required]
+  -h, --help       Show this message and exit.
 """
 
 SHOW = """\
@@ -115,6 +164,11 @@ def test_help_of_run_shows_parameters_with_types_and_defaults(greeting: Path) ->
         assert command("greeting.py", *arguments, cwd=greeting).stdout == RUN_HELP
 
 
+def test_help_of_resume_and_tag(greeting: Path) -> None:
+    assert command("greeting.py", "resume", "--help", cwd=greeting).stdout == RESUME_HELP
+    assert command("greeting.py", "tag", "replace", "--help", cwd=greeting).stdout == TAG_HELP
+
+
 def test_show_tells_the_steps_in_order(greeting: Path) -> None:
     done = command("greeting.py", "show", cwd=greeting)
     assert (done.returncode, done.stdout) == (0, SHOW)
@@ -152,9 +206,22 @@ def test_a_bad_graph_is_refused_with_its_place(tmp_path: Path, name: str) -> Non
         (["run", "--loud", "perhaps"], "Option --loud must be true or false"),
         (["run", "--options", "{"], "Option --options must be JSON, not '{'"),
         (["run", "--max-workers", "0"], "0 is not in the range x>=1"),
-        (["run", "--tag", ""], "a tag must not be empty"),
-        (["run", "--tag", "x" * 501], "a tag must have at most 500 characters"),
+        (["run", "--tag", ""], "A tag can't be empty."),
+        (["run", "--tag", "x" * 501], "A tag has at most 500 characters, and this one has 501"),
         (["run", "--max-workers"], "Option '--max-workers' requires an argument."),
+        (["run", "--tag", os.fsdecode(b"\xff")], "a tag must be valid UTF-8"),
+        (["run", "--with", "retry:"], "'retry:' is no decorator. Write, for example, --with retry:times=2."),
+        (
+            ["run", "--with", "retry:times"],
+            "has no argument and value at 'times'. Write retry:argument=value.",
+        ),
+        (["run", "--with", "retry:foo=1"], "The decorator 'retry' of --with has no argument 'foo'."),
+        (["run", "--with", "nothing"], "'nothing'"),
+        (["run", "--branch", "b"], "It is an option of the program: write it before the command."),
+        (["resume", "--times", "3"], "--times is a parameter of the flow. A resumed run keeps the values"),
+        (["--datastore", "s3", "run"], "'s3' is not 'local'."),
+        (["tag", "replace", "--run-id", "1", "--add", "x"], "Missing option '--remove'."),
+        (["tag", "add", "--run-id", "1"], "Missing argument 'TAG...'."),
         (["logs"], "Missing argument 'RUN/STEP[/TASK]'."),
     ],
 )

@@ -165,3 +165,55 @@ def test_a_terminal_shows_a_bar_for_a_step_that_goes_on() -> None:
 )
 def test_failure_text_is_one_line(classes: list[str], message: str, text: str) -> None:
     assert failure_text(failure_pb2.Failure(classes=classes, message=message)) == text
+
+
+def _shown(*events: run_pb2.Event, logs: tuple[pb.LogChunk, ...] = ()) -> list[str]:
+    out = io.StringIO()
+    progress = LineProgress(out)
+    progress.begin(RUN, GRAPH)
+    progress.update(pb.WatchRunResponse(events=events, logs=logs))
+    return [line[24:] for line in out.getvalue().splitlines()[1:]]
+
+
+def test_lines_tell_of_retries() -> None:
+    waits = _task("start", "1", "RETRY_WAIT", 1_350)
+    waits.text = "Task is tried again in 5.0 s."
+    assert _shown(
+        _attempt("start", "1", "LEASED", 1_100), _attempt("start", "1", "LOST", 1_350, failure=FAILURE), waits
+    ) == [
+        "[3/start/1] Task is starting.",
+        "[3/start/1] Task's process was lost after 0.25 s: ValueError: bad cut",
+        "[3/start/1] Task is tried again in 5.0 s.",
+    ]
+
+
+def test_lines_tell_of_caught_errors_with_their_tracebacks() -> None:
+    caught = _attempt("start", "1", "SUCCEEDED", 1_200, failure=FAILURE, artifacts=1, artifact_bytes=10)
+    written = FAILURE.traceback.encode()
+    assert _shown(
+        _attempt("start", "1", "LEASED", 1_100),
+        caught,
+        logs=(pb.LogChunk(step="start", task_id="1", data=written, stream="LOG_STREAM_STDERR"),),
+    ) == [
+        "[3/start/1] Task is starting.",
+        "[3/start/1] Traceback (most recent call last):",
+        "[3/start/1] ValueError: bad cut",
+        "[3/start/1] Task failed, and the error was caught: ValueError: bad cut (0.10 s, 1 artifact, 10 B)",
+    ]
+
+
+def test_lines_tell_for_each_step_what_was_cloned_what_ran_and_why() -> None:
+    cloned = _task("start", "1", "SUCCEEDED", 1_000)
+    cloned.cloned_from.run_id, cloned.text = "2", "It succeeded in run 2."
+    runs = _task("fit", "2", "READY", 1_000)
+    runs.text = "Its code has changed since run 2."
+    assert _shown(
+        cloned,
+        runs,
+        _attempt("fit", "2", "LEASED", 1_100),
+        _attempt("fit", "2", "SUCCEEDED", 1_200),
+        _task("fit", "2", "SUCCEEDED", 1_200),
+    )[-2:] == [
+        "Step start: 1 task cloned from run 2. It succeeded in run 2.",
+        "Step fit: 1 task ran. Its code has changed since run 2.",
+    ]

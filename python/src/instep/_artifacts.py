@@ -29,6 +29,9 @@ INLINE_BYTES = 64 * 1024
 ALL_INLINE_BYTES = 512 * 1024
 """So many bytes of manifests travel with a report at most."""
 
+EVERYTHING = "*"
+"""Stands among the names of inputs that user code looked at for all that there are."""
+
 _UNCHANGING = frozenset(
     {
         bool,
@@ -96,8 +99,8 @@ class Artifacts:
         self._read.update(names)
 
     def note_reading_all(self) -> None:
-        """Notes that user code looked at the names of all inputs."""
-        self._read.update(self._inputs)
+        """Notes that user code asked for all inputs that there are."""
+        self._read.add(EVERYTHING)
 
     def reads(self) -> tuple[str, ...]:
         """Names the inputs that user code looked at or for, sorted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn, SupportsIndex, overload
 
+from instep._artifacts import EVERYTHING
 from instep._task import Input, InputKind, JoinInput
 from instep.errors import (
     AttributeUnknownError,
@@ -62,7 +63,7 @@ class Branch:
         return value
 
     def __dir__(self) -> list[str]:
-        self.__instep_note__(*self.__instep_joined__.artifacts, *self.__instep_shared__)
+        self.__instep_note__(EVERYTHING)
         return sorted({*self.__instep_joined__.artifacts, *self.__instep_shared__, *vars(self)})
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from instep._format import MARKS, duration
-from instep._progress import end_text, event_text, stored_text
+from instep._progress import end_text, event_text, reuse_texts, stored_text
 from instep._run_view import (
     ATTEMPT_LOST,
     ATTEMPT_STATE,
@@ -49,7 +49,6 @@ class LiveProgress:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._logs = LogLines()
-        self._told: set[str] = set()
 
     def begin(self, run: Run, graph: Graph) -> None:
         """Shows that a run was recorded.
@@ -106,24 +105,25 @@ class LiveProgress:
         """
         self._live.stop()
         open_steps = [
-            step for step in self._view.steps.values() if step.total and step.name not in self._told
+            step for step in self._view.steps.values() if step.total and not self._view.is_told(step)
         ]
         for step in open_steps:
-            self._console.print(self._step_line(step))
+            self._console.print(*self._step_lines(step), sep="\n")
         if run is not None:
             style = "bold green" if run.state == RUN_SUCCEEDED else "bold red"
             self._console.print(Text(end_text(run), style=style))
 
     def _new_finished(self) -> list[RenderableType]:
-        steps = [step for step in self._view.finished() if step.name not in self._told]
-        self._told |= {step.name for step in steps}
-        return [self._step_line(step) for step in steps]
+        return [line for step in self._view.newly_finished() for line in self._step_lines(step)]
+
+    def _step_lines(self, step: StepView) -> list[Text]:
+        return [self._step_line(step), *(Text(f"       {text}", style="dim") for text in reuse_texts(step))]
 
     def _rows(self) -> RenderableType:
         table = Table.grid(padding=(0, 1))
         now_ms = time.time_ns() // 1_000_000
         for step in list(self._view.steps.values()):
-            if step.total and step.name not in self._told:
+            if step.total and not self._view.is_told(step):
                 table.add_row(*self._row(step, now_ms))
         return table
 
@@ -138,7 +138,8 @@ class LiveProgress:
 
     def _step_line(self, step: StepView) -> Text:
         text = Text.assemble(_sign(step), " ", _mark(step.language), " ", step.name.ljust(self._width))
-        text.append(f"  {duration((step.last_ms - step.first_ms) / 1000):>8}")
+        took = duration((step.last_ms - step.first_ms) / 1000) if step.first_ms else "cloned"
+        text.append(f"  {took:>8}")
         if step.total > 1:
             text.append(f"  {step.over:,} of {step.total:,} tasks")
         if step.failed:

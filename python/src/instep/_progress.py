@@ -24,12 +24,14 @@ from instep._run_view import (
     RUN_FAILED,
     RUN_SUCCEEDED,
     TASK_CANCELLED,
+    TASK_RETRY_WAIT,
     TASK_SKIPPED,
     TASK_STATE,
     TASKS_MADE,
     LogLine,
     LogLines,
     RunView,
+    StepView,
 )
 
 if TYPE_CHECKING:
@@ -115,6 +117,9 @@ class LineProgress:
             self._show(event)
         for rest in lines.values():
             self._show_lines(rest, time.time_ns() // 1_000_000)
+        for step in self._view.newly_finished():
+            for text in reuse_texts(step):
+                self._say(time.time_ns() // 1_000_000, f"Step {step.name}: {text}")
         self._write()
 
     def notice(self, text: str) -> None:
@@ -185,11 +190,26 @@ def event_text(event: Event, started_ms: int) -> str:
             if event.count != 1 or event.task_id
             else ""
         )
+    if event.kind == TASK_STATE and event.task_state == TASK_RETRY_WAIT:
+        return event.text or "Task waits to be tried again."
     if event.kind == TASK_STATE and event.task_state == TASK_SKIPPED:
         return "Task will not run."
     if event.kind == TASK_STATE and event.task_state == TASK_CANCELLED and event.failure.message:
         return f"Task was cancelled: {event.failure.message}"
     return event.text if event.kind == NOTICE else ""
+
+
+def reuse_texts(step: StepView) -> list[str]:
+    """Says what was taken over for a step, what ran, and why: one sentence for each reason.
+
+    Args:
+        step: The step.
+    """
+    cloned = [
+        f"{counted(count, 'task')} cloned from run {run_id}. {reason}".rstrip()
+        for (run_id, reason), count in step.cloned.items()
+    ]
+    return cloned + [f"{counted(count, 'task')} ran. {reason}" for reason, count in step.ran.items()]
 
 
 def end_text(run: Run) -> str:
@@ -229,6 +249,9 @@ def _attempt_text(event: Event, took: str) -> str:
     failure = failure_text(event.failure)
     why = f": {failure}" if failure else "."
     match event.attempt_state:
+        case value if value == ATTEMPT_SUCCEEDED and event.HasField("failure"):
+            stored = stored_text(event.artifacts, event.artifact_bytes)
+            return f"Task failed, and the error was caught{why} ({took}, {stored})"
         case value if value == ATTEMPT_SUCCEEDED:
             return (
                 f"Task finished successfully. ({took}, {stored_text(event.artifacts, event.artifact_bytes)})"

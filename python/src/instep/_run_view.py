@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 # Numbers of the protocol's enums. The messages themselves are imported only where they are made.
 RUN_STATE, TASK_STATE, ATTEMPT_STATE, TASKS_MADE, NOTICE = 1, 2, 3, 4, 5  # EventKind
 RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELLED = 4, 5, 6  # RunState
-TASK_SUCCEEDED, TASK_FAILED, TASK_SKIPPED, TASK_CANCELLED = 5, 6, 7, 8  # TaskState
+TASK_READY, TASK_RETRY_WAIT = 2, 4  # TaskState
+TASK_SUCCEEDED, TASK_FAILED, TASK_SKIPPED, TASK_CANCELLED = 5, 6, 7, 8
 ATTEMPT_LEASED, ATTEMPT_STARTED, ATTEMPT_SUCCEEDED, ATTEMPT_FAILED = 1, 2, 3, 4  # AttemptState
 ATTEMPT_CANCELLED, ATTEMPT_DECLINED, ATTEMPT_LOST, ATTEMPT_RECLAIMED = 5, 6, 7, 8
 STDERR = 2  # LogStream
@@ -53,6 +54,10 @@ class StepView:
     """When its first attempt was started, in unix milliseconds. 0: none was."""
     last_ms: int = 0
     """When its last attempt ended, in unix milliseconds. 0: none has."""
+    cloned: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How many tasks were cloned, by the run that they were cloned from, and why."""
+    ran: dict[str, int] = field(default_factory=dict)
+    """How many tasks ran in a run that could take over others, by why."""
 
     @property
     def total(self) -> int:
@@ -78,6 +83,7 @@ class RunView:
             for step in graph.steps
         }
         self.starts: dict[str, Event] = {}
+        self._told: set[str] = set()
         self._running: set[str] = set()
 
     def started_ms(self, event: Event) -> int:
@@ -124,6 +130,20 @@ class RunView:
             for step in self.steps.values()
             if step.total and step.name not in busy and not step.before & busy
         ]
+
+    def newly_finished(self) -> list[StepView]:
+        """Gives the steps that were finished since this was asked the last time."""
+        new = [step for step in self.finished() if step.name not in self._told]
+        self._told.update(step.name for step in new)
+        return new
+
+    def is_told(self, step: StepView) -> bool:
+        """Tells whether `newly_finished` has given a step.
+
+        Args:
+            step: The step.
+        """
+        return step.name in self._told
 
     def _apply_attempt(self, step: StepView, event: Event) -> None:
         step.tasks.add(event.task_id)
@@ -188,7 +208,7 @@ class LogLines:
         streams = self._open.pop(key, {})
         for stream, written in streams.items():
             data = written
-            if end is not None and stream == STDERR:
+            if end is not None and stream == STDERR and end.attempt_state != ATTEMPT_SUCCEEDED:
                 data = _without_end(data, end.failure.traceback.strip().encode())
             *lines, rest = data.split(b"\n")
             if rest and end is not None:
@@ -206,6 +226,11 @@ def _without_end(data: bytes, end: bytes) -> bytes:
 
 def _apply_task(step: StepView, event: Event) -> None:
     step.tasks.add(event.task_id)
+    if event.HasField("cloned_from"):
+        why = event.cloned_from.run_id, event.text
+        step.cloned[why] = step.cloned.get(why, 0) + 1
+    elif event.task_state == TASK_READY and event.text:
+        step.ran[event.text] = step.ran.get(event.text, 0) + 1
     if event.task_state in TASK_OVER:
         step.over += 1
         step.failed += event.task_state == TASK_FAILED

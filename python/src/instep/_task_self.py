@@ -177,8 +177,10 @@ class TaskSelf:
                 step=task.step,
             )
         branches = artifacts_of(inputs)
-        considered = include or {name for branch in branches for name in branch}
-        artifacts.note_reading(*(name for name in considered if name not in (exclude or ())))
+        if include:
+            artifacts.note_reading(*include)
+        else:  # an artifact that only another run has would be merged there
+            artifacts.note_reading_all()
         taken = merge(task.step, branches, artifacts.is_set, include or (), exclude or ())
         artifacts.forward(taken)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,18 +38,18 @@ class DecoratorText(click.ParamType[StepDecorator]):
         if isinstance(value, StepDecorator):
             return value
         name, colon, rest = value.partition(":")
+        if not name.strip() or (colon and not rest):
+            self.fail(f"{value!r} is no decorator. Write, for example, --with retry:times=2.", param, ctx)
         arguments: dict[str, object] = {}
-        for part in _parts(rest) if rest else ():
-            argument, equals, text = part.partition("=")
+        while rest:
+            argument, equals, text = rest.partition("=")
             if not equals or not argument.strip():
                 self.fail(
-                    f"{value!r} has no argument and value at {part!r}. Write {name}:argument=value.",
+                    f"{value!r} has no argument and value at {rest!r}. Write {name}:argument=value.",
                     param,
                     ctx,
                 )
-            arguments[argument.strip()] = _value(text.strip())
-        if not name.strip() or (colon and not rest):
-            self.fail(f"{value!r} is no decorator. Write, for example, --with retry:times=2.", param, ctx)
+            arguments[argument.strip()], rest = _first_value(text)
         return StepDecorator(name.strip(), json.dumps(arguments) if arguments else "")
 
 
@@ -123,22 +123,22 @@ def checked_tags(_ctx: click.Context, _option: click.Parameter, tags: Sequence[s
     return sorted(set(tags))
 
 
-def _parts(text: str) -> Iterator[str]:
-    """Splits at commas, but not at those inside of brackets, braces and quotes."""
-    depth, quoted, start = 0, False, 0
-    for position, character in enumerate(text):
-        if character == '"' and text[position - 1 : position] != "\\":
-            quoted = not quoted
-        elif not quoted:
-            depth += (character in "[{") - (character in "]}")
-            if character == "," and depth == 0:
-                yield text[start:position]
-                start = position + 1
-    yield text[start:]
-
-
-def _value(text: str) -> object:
+def _first_value(text: str) -> tuple[object, str]:
+    """Reads the value up to the next comma, or the JSON before one. Gives it with what follows the comma."""
     try:
-        return json.loads(text)
+        value, end = _JSON.raw_decode(text.lstrip())
+        rest = text.lstrip()[end:].lstrip()
     except ValueError:
-        return {"True": True, "False": False, "None": None}.get(text, text)
+        rest = "?"
+    if rest and not rest.startswith(","):
+        word, _, rest = text.partition(",")
+        return _WORDS.get(word.strip(), word.strip()), rest
+    return value, rest[1:]
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)  # NaN is no JSON
+_WORDS: dict[str, object] = {"True": True, "False": False, "None": None}

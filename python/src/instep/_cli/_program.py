@@ -74,6 +74,9 @@ def execute(command: click.Command, arguments: Sequence[str], *, program: str, o
         )
         sys.stdout.flush()
     except click.ClickException as err:
+        if isinstance(err, click.NoSuchOption) and _is_of_program(err, command):
+            hint = "It is an option of the program: write it before the command."
+            err = click.UsageError(f"{err.format_message()} {hint}", err.ctx)
         err.show()
         return err.exit_code
     except InstepError as err:
@@ -91,6 +94,12 @@ def execute(command: click.Command, arguments: Sequence[str], *, program: str, o
         )
         return FAILURE
     return result if isinstance(result, int) else SUCCESS
+
+
+def _is_of_program(err: click.NoSuchOption, program: click.Command) -> bool:
+    """Tells whether an option that a command does not have is one of its program."""
+    options = {option for parameter in program.params for option in parameter.opts}
+    return err.ctx is not None and err.ctx.parent is not None and err.option_name in options
 
 
 def _is_output_lost(err: OSError) -> bool:
