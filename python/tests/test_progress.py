@@ -5,7 +5,8 @@ import re
 
 import pytest
 from instep._live import LiveProgress
-from instep._progress import LineProgress, failure_text
+from instep._progress import LineProgress, failure_text, reuse_texts
+from instep._run_view import StepView
 from instep_proto.v1 import control_service_pb2 as pb
 from instep_proto.v1 import failure_pb2, graph_pb2, run_pb2
 from rich.console import Console
@@ -214,6 +215,19 @@ def test_lines_tell_for_each_step_what_was_cloned_what_ran_and_why() -> None:
         _attempt("fit", "2", "SUCCEEDED", 1_200),
         _task("fit", "2", "SUCCEEDED", 1_200),
     )[-2:] == [
-        "Step start: 1 task cloned from run 2. It succeeded in run 2.",
-        "Step fit: 1 task ran. Its code has changed since run 2.",
+        "Step start: cloned 1 task. It succeeded in run 2.",
+        "Step fit: ran 1 task. Its code has changed since run 2.",
+    ]
+
+
+def test_reasons_that_are_many_are_summed_up() -> None:
+    step = StepView("fit", "r", frozenset())
+    step.cloned = {"It succeeded in run 2.": 3}
+    step.ran = {f"Task start/{number}, before it, ran again.": 1 for number in range(9)}
+    assert reuse_texts(step) == [
+        "cloned 3 tasks. Each: It succeeded in run 2.",
+        "ran 1 task. Task start/0, before it, ran again.",
+        "ran 1 task. Task start/1, before it, ran again.",
+        "ran 1 task. Task start/2, before it, ran again.",
+        "ran 6 tasks for other reasons.",
     ]

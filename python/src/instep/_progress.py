@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from instep_proto.v1.run_pb2 import Event, Run
 
 
+REASONS_SHOWN = 4
+"""How many reasons for cloning or running tasks of a step are told."""
+
+
 class Progress(Protocol):
     """Shows a run. Called in the order of the methods below; `end` once, also when the watch has broken off."""
 
@@ -153,8 +157,7 @@ class LineProgress:
         # The tasks that a split makes are of another step than the task that split.
         text = event_text(event, self._view.started_ms(event))
         if text:
-            step = self._view.starts.get(event.task_id, event).step
-            self._say(event.at_unix_ms, text, step, event.task_id)
+            self._say(event.at_unix_ms, text, self._view.step_of(event), event.task_id)
 
     def _say(self, unix_ms: int, text: str, step: str = "", task_id: str = "") -> None:
         self._lines.append(f"{clock(unix_ms)} {self._prefix(step, task_id)}{text}\n")
@@ -200,16 +203,26 @@ def event_text(event: Event, started_ms: int) -> str:
 
 
 def reuse_texts(step: StepView) -> list[str]:
-    """Says what was taken over for a step, what ran, and why: one sentence for each reason.
+    """Says what was taken over for a step, what ran, and why.
 
     Args:
         step: The step.
+
+    Returns:
+        A text for each of the most frequent reasons.
     """
-    cloned = [
-        f"{counted(count, 'task')} cloned from run {run_id}. {reason}".rstrip()
-        for (run_id, reason), count in step.cloned.items()
+    told = [(count, "cloned", reason) for reason, count in step.cloned.items()]
+    told += [(count, "ran", reason) for reason, count in step.ran.items()]
+    told.sort(key=lambda one: -one[0])
+    texts = [
+        f"{what} {counted(count, 'task')}. {'Each: ' if count > 1 else ''}{reason}".rstrip()
+        for count, what, reason in told[:REASONS_SHOWN]
     ]
-    return cloned + [f"{counted(count, 'task')} ran. {reason}" for reason, count in step.ran.items()]
+    for what in ("cloned", "ran"):
+        rest = sum(count for count, which, _ in told[REASONS_SHOWN:] if which == what)
+        if rest:
+            texts.append(f"{what} {counted(rest, 'task')} for other reasons.")
+    return texts
 
 
 def end_text(run: Run) -> str:

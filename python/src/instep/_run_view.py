@@ -54,8 +54,8 @@ class StepView:
     """When its first attempt was started, in unix milliseconds. 0: none was."""
     last_ms: int = 0
     """When its last attempt ended, in unix milliseconds. 0: none has."""
-    cloned: dict[tuple[str, str], int] = field(default_factory=dict)
-    """How many tasks were cloned, by the run that they were cloned from, and why."""
+    cloned: dict[str, int] = field(default_factory=dict)
+    """How many tasks were cloned, by why."""
     ran: dict[str, int] = field(default_factory=dict)
     """How many tasks ran in a run that could take over others, by why."""
 
@@ -84,6 +84,7 @@ class RunView:
         }
         self.starts: dict[str, Event] = {}
         self._told: set[str] = set()
+        self._steps_of_tasks: dict[str, str] = {}
         self._running: set[str] = set()
 
     def started_ms(self, event: Event) -> int:
@@ -93,6 +94,14 @@ class RunView:
             event: What happened.
         """
         return self.starts.get(event.task_id, event).at_unix_ms
+
+    def step_of(self, event: Event) -> str:
+        """Names the step of the task that an event is about: for the tasks that a split makes, the one that split.
+
+        Args:
+            event: What happened.
+        """
+        return self._steps_of_tasks.get(event.task_id, event.step)
 
     def is_start(self, event: Event) -> bool:
         """Tells whether an event is the first to say that an attempt runs. To be asked before `apply`.
@@ -115,6 +124,8 @@ class RunView:
         step = self.steps.get(event.step)
         if step is None:
             return
+        if event.kind != TASKS_MADE and event.task_id:
+            self._steps_of_tasks[event.task_id] = event.step
         if event.kind == TASKS_MADE:
             step.made += event.count
         elif event.kind == TASK_STATE:
@@ -227,8 +238,7 @@ def _without_end(data: bytes, end: bytes) -> bytes:
 def _apply_task(step: StepView, event: Event) -> None:
     step.tasks.add(event.task_id)
     if event.HasField("cloned_from"):
-        why = event.cloned_from.run_id, event.text
-        step.cloned[why] = step.cloned.get(why, 0) + 1
+        step.cloned[event.text] = step.cloned.get(event.text, 0) + 1
     elif event.task_state == TASK_READY and event.text:
         step.ran[event.text] = step.ran.get(event.text, 0) + 1
     if event.task_state in TASK_OVER:
