@@ -23,6 +23,7 @@ exception_type <- list(
 
 #' @export
 print.instep_exception <- function(x, ...) {
-  cat(if (nzchar(x$stacktrace)) x$stacktrace else paste0(x$type, ": ", x$exception), "\n", sep = "")
+  text <- if (nzchar(x$stacktrace)) x$stacktrace else paste0(x$type, ": ", x$exception)
+  cat(sub("\n$", "", text), "\n", sep = "")
   invisible(x)
 }

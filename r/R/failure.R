@@ -105,7 +105,7 @@ source_line <- function(srcref) {
 
 # The Failure message of a condition.
 condition_failure <- function(condition, frames = list(), kind = "FAILURE_KIND_USER_ERROR", depth = 1L) {
-  message <- condition_text(condition)
+  message <- condition_text(condition, inherit = FALSE)
   traceback <- traceback_text(condition, frames)
   parent <- condition$parent
   list(
@@ -129,12 +129,13 @@ plain_failure <- function(kind, message) {
   condition_failure(errorCondition(message, class = "instep_error"), kind = kind)
 }
 
-condition_text <- function(condition) {
+# With `inherit`, the messages of what caused it are there, too.
+condition_text <- function(condition, inherit = TRUE) {
   if (inherits(condition, "rlang_error")) {
     # Where lines end is for those to choose who show the text, and its first line must be a whole sentence.
     old <- options(cli.width = 10000L)
     on.exit(options(old))
-    return(cli_plain(rlang::cnd_message(condition)))
+    return(cli_plain(rlang::cnd_message(condition, inherit = inherit)))
   }
   text <- tryCatch(conditionMessage(condition), error = \(e) "")
   enc2utf8(paste(as.character(text), collapse = "\n"))

@@ -41,7 +41,8 @@ formula_key <- function(formula, call) {
       call = call
     )
   }
-  key
+  # Numbers in code are doubles. A whole one is a whole one for other languages and for people, too.
+  if (is.double(key) && key == trunc(key)) as_whole(key) else key
 }
 
 is_key <- function(x) is.null(x) || (is_plain_vector(x) && length(x) == 1L && !is.na(x))

@@ -48,6 +48,8 @@ test_that("causes are kept", {
   trouble <- run_code(\(self) tryCatch(stop("low"), error = \(e) rlang::abort("high", parent = e)))
   failure <- condition_failure(trouble$condition, trouble$frames)
   expect_identical(failure$cause$message, "low")
+  expect_identical(failure$message, "high")
+  expect_match(failure$traceback, "high.*low")
 })
 
 test_that("an error that the step handles itself is none", {

@@ -16,8 +16,7 @@ test_that("a named next_step is a switch", {
 })
 
 test_that("formulas give keys that are no text", {
-  two <- 2L
-  message <- sent(next_step = list(1.5 ~ "b", two ~ "c", TRUE ~ "d", NULL ~ "e"), condition = "answer")
+  message <- sent(next_step = list(1.5 ~ "b", 2 ~ "c", TRUE ~ "d", NULL ~ "e"), condition = "answer")
   expect_identical(keys(message), list(1.5, 2L, TRUE, NULL))
   expect_error(sent(next_step = list(c(1, 2) ~ "b"), condition = "x"), class = "instep_error_argument")
   expect_error(sent(next_step = list(1 ~ 2), condition = "x"), class = "instep_error_argument")
