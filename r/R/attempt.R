@@ -68,6 +68,9 @@ attempt_outcome <- function(attempt, problem) {
   keeper_phase_(attempt$keeper, 2L)
   trouble <- timed(attempt, "run", call_step(fun$fun, fun$label, arguments, \(i) raise_timeout(attempt)))
   keeper_phase_(attempt$keeper, 3L)
+  if (keeper_timed_out_(attempt$keeper)) {
+    trouble <- late_trouble(attempt$task, trouble)
+  }
   if (is.null(trouble)) {
     return(success(attempt))
   }
@@ -97,16 +100,30 @@ death_failure <- function(task) {
   )
 }
 
-# Turns the interrupt that ends the time of a step into an error.
+# Turns the interrupt that ends the time of a step into an error. What cleans up after it is not interrupted.
 raise_timeout <- function(attempt) {
-  if (keeper_timed_out_(attempt$keeper)) stop(timeout_condition(attempt$task))
+  if (keeper_timed_out_(attempt$keeper)) {
+    keeper_phase_(attempt$keeper, 3L)
+    stop(timeout_condition(attempt$task))
+  }
 }
 
-timeout_condition <- function(task) {
+# What went wrong in a step whose time was over. The programs that it was waiting for have been interrupted, too, so that
+# it may have returned, or have failed in another way.
+late_trouble <- function(task, trouble) {
+  condition <- trouble$condition
+  if (inherits(condition, "TimeoutException")) {
+    return(trouble)
+  }
+  cause <- if (!inherits(condition, "interrupt")) condition
+  list(condition = timeout_condition(task, cause), frames = trouble$frames %||% list())
+}
+
+timeout_condition <- function(task, cause = NULL) {
   seconds <- task$attempt_timeout_ms / 1000
   errorCondition(
     sprintf("Step '%s' took longer than its timeout of %s.", task$step, duration_text(seconds)),
-    class = c("TimeoutException", "instep_error"), step = task$step, seconds = seconds
+    class = c("TimeoutException", "instep_error"), step = task$step, seconds = seconds, parent = cause
   )
 }
 
@@ -142,7 +159,10 @@ failure_kind <- function(condition, otherwise) {
 
 # R has no class for these errors, and their text is in the user's language.
 is_out_of_memory <- function(condition) {
-  known <- c("cannot allocate vector of size %0.1f Gb", "cannot allocate memory", "memory exhausted (limit reached?)")
+  known <- c(
+    "cannot allocate vector of size %0.1f Gb", "cannot allocate memory", "memory exhausted (limit reached?)",
+    "std::bad_alloc"
+  )
   begins <- sub("%.*", "", c(known, gettext(known, domain = "R")))
   inherits(condition, "error") && any(startsWith(condition_text(condition), begins))
 }

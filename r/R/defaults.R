@@ -11,6 +11,8 @@ evaluate_defaults <- function(question) {
   }
   if (pid == 0L) {
     on.exit(process_exit_(exit_failure))
+    leave_host()
+    show_warnings_at_once()
     writeBin(message_encode("DefaultsEvaluated", answer_defaults(question)), answer)
     process_exit_(exit_success)
   }
@@ -19,9 +21,7 @@ evaluate_defaults <- function(question) {
 
 # Calls the functions, up to the first that fails.
 answer_defaults <- function(question) {
-  the$including <- TRUE
-  the$task <- list(username = question$user)
-  the$task[names(project_facts(question$project, the$flow$name))] <- project_facts(question$project, the$flow$name)
+  the$task <- c(list(username = question$user), project_facts(question$project, the$flow$name))
   values <- list()
   for (name in question$parameters) {
     parameter <- Find(\(parameter) parameter$name == name, the$flow$parameters)

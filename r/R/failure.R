@@ -119,7 +119,10 @@ condition_failure <- function(condition, frames = list(), kind = "FAILURE_KIND_U
     cause = if (inherits(parent, "condition") && depth < max_causes) {
       condition_failure(parent, kind = kind, depth = depth + 1L)
     },
-    details = if (is_string(condition$artifact)) key_values(list(artifact = condition$artifact)),
+    details = key_values(c(
+      artifact = if (is_string(condition$artifact)) condition$artifact,
+      call = if (!is.null(conditionCall(condition))) call_text(conditionCall(condition))
+    )),
     truncated = nchar(message, "bytes") > max_message_bytes || nchar(traceback, "bytes") > max_traceback_bytes
   )
 }

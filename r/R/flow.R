@@ -46,6 +46,7 @@ flow <- function(name, ..., include = character(), doc = "", isolation = c("fork
       on_loss = if (missing(on_loss)) NULL else match_choice(on_loss, names(loss_policies)),
       steps = list(),
       parameters = list(),
+      constants = list(),
       location = call_location()
     ),
     class = "instep_flow"

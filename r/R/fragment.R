@@ -20,6 +20,7 @@ flow_fragment <- function(flow, file) {
       kind <- if (is.null(parameter$include_file)) "parameter" else "include_file"
       parameter_spec(parameter, locate(parameter, kind))
     }),
+    constants = lapply(flow$constants, \(constant) constant_spec(constant, locate(constant, "constant"))),
     isolation = if (!is.null(flow$isolation)) isolations[[flow$isolation]],
     on_loss = if (!is.null(flow$on_loss)) loss_policies[[flow$on_loss]],
     decorators = decorator_messages(flow$decorators, location, sites),

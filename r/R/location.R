@@ -30,7 +30,7 @@ srcref_location <- function(srcref) {
 }
 
 # Functions whose calls are told by the first text that they are given, and those of decorators, told by what they are in.
-named_calls <- c("flow", "step", "parameter", "include_file", "config", "decorator")
+named_calls <- c("flow", "step", "parameter", "include_file", "constant", "config", "decorator")
 decorator_calls <- c("retry", "catch", "timeout", "environment_variables", "resources", "project")
 
 # All calls of these functions in a file, each with its name, if it has one, and its first and last line.

@@ -7,7 +7,7 @@ message_decode <- function(type, bytes) message_decode_(type, bytes)
 
 # Entries of a small text dictionary, sorted by key as the contract asks.
 key_values <- function(x) {
-  x <- x[order(names(x), method = "radix")]
+  x <- x[order(as.character(names(x)), method = "radix")]
   unname(Map(\(key, value) list(key = key, value = as.character(value)), names(x), x))
 }
 

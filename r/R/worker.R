@@ -43,6 +43,13 @@ leave_host <- function() {
   the$including <- TRUE
 }
 
+# A worker never comes back to the prompt, where R shows warnings that it has put off.
+show_warnings_at_once <- function() {
+  if (getOption("warn") == 0L) {
+    options(warn = 1L)
+  }
+}
+
 # Every task begins with fresh random state: R makes it anew when it finds none.
 forget_random_state <- function() {
   if (exists(".Random.seed", globalenv(), inherits = FALSE)) {
@@ -60,9 +67,7 @@ close_devices <- function() {
 # Works as told, then ends the process through `leave`. A step that ends R by itself is reported on the way out: R runs
 # exit finalizers before anything else.
 work_and_exit <- function(bootstrap, problem, leave) {
-  if (getOption("warn") == 0L) {
-    options(warn = 1L) # a worker never comes back to the prompt, where R shows warnings that it has put off
-  }
+  show_warnings_at_once()
   the$guard <- new.env()
   reg.finalizer(the$guard, \(guard) {
     report_quit()

@@ -35,6 +35,7 @@ const auto kOrphanLimit = std::chrono::minutes(2);
 const size_t kLogChunk = 256 * 1024;
 const int kCallTimeoutMs = 5000;
 const int kExitLeaseLost = 74;
+const auto kRepeatInterval = std::chrono::seconds(1);
 const int kRunning = 2;  // ATTEMPT_PHASE_RUNNING
 
 const char* const kHeartbeat = "/instep.v1.WorkerService/Heartbeat";
@@ -187,10 +188,7 @@ class Keeper {
           changed_.wait_until(lock, is_timed() ? std::min(next, deadline_) : next);
         }
         if (stopped_) return;
-        if (is_late()) {
-          timed_out_ = true;
-          pthread_kill(r_thread_, SIGINT);
-        }
+        if (is_late()) interrupt_late_code();
       }
       if (Clock::now() >= next_beat) {
         beat();
@@ -203,10 +201,21 @@ class Keeper {
     }
   }
 
-  // Whether user code runs and its time is not over yet.
-  bool is_timed() const { return timeout_ms_ > 0 && phase_ == kRunning && !timed_out_; }
+  // Whether user code runs and its time is limited.
+  bool is_timed() const { return timeout_ms_ > 0 && phase_ == kRunning; }
 
   bool is_late() const { return is_timed() && Clock::now() >= deadline_; }
+
+  // As that of Ctrl-C, the first signal goes to the programs that user code has started as well. While R waits for one in
+  // system(), it ignores the signal itself: so it comes again until another phase is set.
+  void interrupt_late_code() {
+    if (!timed_out_.exchange(true) && getpgrp() == getpid()) {
+      killpg(getpgrp(), SIGINT);
+    } else {
+      pthread_kill(r_thread_, SIGINT);
+    }
+    deadline_ = Clock::now() + kRepeatInterval;
+  }
 
   instep::Answer call(const char* method, const pb::Message& request) {
     instep::Answer answer =

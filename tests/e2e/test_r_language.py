@@ -70,12 +70,13 @@ POLICIES = r"""
     flow("Policies") |>
       step("start", flaky, retry(times = 3, on = "http_error"), environment_variables(LEVEL = TRUE),
         next_step = "slow") |>
-      step("slow", slow, timeout(seconds = 1), catch(var = "late"), next_step = "greedy") |>
+      step("slow", slow, timeout(seconds = 1), catch(var = "late"), next_step = "waits") |>
+      step("waits", \(self) system("sleep 60"), timeout(seconds = 0.5), catch(var = "waited"), next_step = "greedy") |>
       step("greedy", greedy, catch(var = "memory"), next_step = "dying") |>
       step("dying", dying, retry(times = 1), catch(var = "death"), next_step = "well") |>
       step("well", \(self) self$level <- Sys.getenv("LEVEL"), catch(var = "nothing"), next_step = "end") |>
       step("end", \(self) {
-        self$types <- c(self$late$type, self$memory$type, self$death$type)
+        self$types <- c(self$late$type, self$waited$type, self$memory$type, self$death$type)
         self$messages <- c(self$late$exception, self$memory$exception, self$death$exception)
         self$classes <- class(self$late)
         self$none <- is.null(self$nothing)
@@ -154,6 +155,7 @@ SETTINGS = r"""
     settings <- config("settings", default = "settings.json")
 
     flow("Settings", settings, project(name = settings$project)) |>
+      constant("unit", "kg") |>
       parameter("folds", default = settings$model$folds) |>
       parameter("who", default = \(context) paste(context$parameter_name, current("branch_name"))) |>
       parameter("cuts", default = "a,b", separator = ",") |>
@@ -163,6 +165,7 @@ SETTINGS = r"""
         self$seen <- list(self$folds, self$who, self$cuts, self$text, self$settings$model$folds)
         self$part <- self$settings$model
         self$refused <- conditionMessage(tryCatch(self$settings$model$folds <- 1, error = identity))
+        self$fixed <- conditionMessage(tryCatch(self$unit <- "g", error = identity))
         self$names <- current("parameter_names")
       }, retry(times = settings$model$times), next_step = "end") |>
       step("end") |>
@@ -219,7 +222,8 @@ def test_retries_time_limits_and_errors_that_are_handled(project: Project) -> No
     )
     assert data[0] == [2, 1]
     assert data[1] == "kept"
-    late, memory, death = data[2]
+    late, waited, memory, death = data[2]
+    assert waited == late
     assert late.endswith("TimeoutException")
     assert memory == "simpleError"
     assert death.endswith("FailureHandledByCatch")
@@ -262,6 +266,8 @@ def test_configs_defaults_and_files_of_a_flow_in_r(project: Project) -> None:
     data = project.read(seen.replace("d.names", "list(d.names)"))
     assert data == [5, "who user.ada", ["a", "b"], "in step", 5, {"folds": 5, "times": 1}, names]
     assert "TypeError" in project.read("Flow('Settings').latest_run.data.refused")
+    assert project.read("Flow('Settings').latest_run.data.unit") == "kg"
+    assert "AttributeError" in project.read("Flow('Settings').latest_run.data.fixed")
     project.call("settings.R", "--config", "settings", "other.json", "run", "--who", "me")
     data = project.read(seen.replace("d.names", "list(d.names)"))
     assert data == [7, "me", ["a", "b"], "in step", 7, {"folds": 7, "times": 0}, names]

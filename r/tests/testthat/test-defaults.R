@@ -1,10 +1,9 @@
 # Answers a question in this process. What the functions may change here is put back.
 answer <- function(flow, parameters, ...) {
-  old <- list(the$flow, the$including, the$task)
+  old <- list(the$flow, the$task)
   on.exit({
     the$flow <- old[[1L]]
-    the$including <- old[[2L]]
-    the$task <- old[[3L]]
+    the$task <- old[[2L]]
   })
   the$flow <- flow
   said <- answer_defaults(list(id = "1", parameters = as.list(parameters), user = "ada", ...))
