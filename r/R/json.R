@@ -21,3 +21,48 @@ simplify_json <- function(value) {
   # In Python one element is an array, too: I() tells it from a scalar.
   if (length(elements) == 1L) I(elements[[1L]]) else unlist(elements)
 }
+
+# A value as the same JSON on the command line would be stored: objects are named lists; arrays of one kind of scalar
+# are vectors, which Python reads as lists; other arrays are lists; null is NULL. `what` names the value in the error.
+plain_json <- function(value, what) {
+  if (is.null(value)) {
+    return(NULL)
+  }
+  names <- names(value)
+  if (!is_json(value) || (!is.null(names) && (anyNA(names) || !all(nzchar(names)) || anyDuplicated(names)))) {
+    abort(
+      c(
+        "{what} can't be written as JSON.",
+        x = "It has {.obj_type_friendly {value}}.",
+        i = "JSON has numbers, text, logicals, lists of them, and lists with a name for each element."
+      ),
+      "parameter_default",
+      call = NULL
+    )
+  }
+  if (!is.null(names)) {
+    return(lapply(as.list(value), plain_json, what))
+  }
+  if (is.list(value) || inherits(value, "AsIs") || length(value) != 1L) {
+    return(json_array(lapply(as.list(unclass(value)), plain_json, what)))
+  }
+  if (!is.na(value)) value
+}
+
+is_json <- function(value) {
+  plain <- is.list(value) || is.logical(value) || is.numeric(value) || is.character(value)
+  plain && is.null(dim(value)) && (!is.object(value) || identical(class(value), "AsIs"))
+}
+
+# A vector when all elements are scalars of one type or missing, else the list.
+json_array <- function(elements) {
+  present <- Filter(Negate(is.null), elements)
+  kinds <- unique(vapply(present, typeof, ""))
+  if (length(kinds) != 1L || kinds == "list" || any(vapply(present, inherits, NA, "instep_list"))) {
+    return(elements)
+  }
+  as_array(unlist(lapply(elements, \(element) if (is.null(element)) NA else element)))
+}
+
+# Marks a vector that Python reads as a list, whatever its length; see values_atomic.cpp.
+as_array <- function(vector) structure(vector, class = "instep_list")

@@ -24,7 +24,13 @@ report_losses <- function(losses, name, on_loss, error_call) {
   if (on_loss == "error") {
     abort_value_loss(losses, name, error_call)
   }
-  warn_of_losses("Artifact {.field {name}} is not stored exactly.", losses, name)
+  codes <- vapply(losses, \(loss) loss$code, "")
+  headline <- if (all(codes == "ENVIRONMENT_CAPTURED")) {
+    "Artifact {.field {name}} is stored with environments that it has captured."
+  } else {
+    "Artifact {.field {name}} is not stored exactly."
+  }
+  warn_of_losses(headline, losses, name)
 }
 
 # What is lost in reading, unless somebody says otherwise.

@@ -155,10 +155,12 @@ parameter_default <- function(parameter, value) {
     )
   }
   if (parameter$type == "PARAMETER_TYPE_JSON") {
-    return(if (is_string(value)) json_default(value, parameter$name) else value)
+    value <- if (is_string(value)) json_default(value, parameter$name) else value
+    return(plain_json(value, cli::format_inline("The default of parameter {.val {parameter$name}}")))
   }
   if (!is.null(parameter$separator) && is.character(value)) {
-    return(if (length(value) == 1L) strsplit(value, parameter$separator, fixed = TRUE)[[1L]] else value)
+    words <- if (length(value) == 1L) strsplit(value, parameter$separator, fixed = TRUE)[[1L]] else value
+    return(as_array(words))
   }
   if (length(value) != 1L || is.na(value)) {
     problem()

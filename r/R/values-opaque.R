@@ -107,6 +107,33 @@ handle_children <- function(x) {
   c(children, unname(Map(\(value, name) step(value, paste0(mark, name)), fields, names(fields))))
 }
 
+# The largest variables in the environments that an object brings along, with their sizes, as text.
+captured_variables <- function(x) {
+  seen <- list()
+  sizes <- numeric()
+  visit <- function(x) {
+    if (is.environment(x)) {
+      if (is_foreign_space(x) || any(vapply(seen, identical, NA, x))) return()
+      seen[[length(seen) + 1]] <<- x
+    }
+    for (child in handle_children(x)) {
+      if (is.environment(x) && child$step != "<parent>") {
+        sizes[[sub("$", "", child$step, fixed = TRUE)]] <<- as.numeric(utils::object.size(child$value))
+      }
+      visit(child$value)
+    }
+  }
+  visit(x)
+  sizes <- sort(sizes, decreasing = TRUE)
+  shown <- utils::head(sizes, 5)
+  rest <- length(sizes) - length(shown)
+  texts <- sprintf("`%s` (%s)", names(shown), vapply(shown, size_text, ""))
+  paste(c(texts, if (rest > 0) sprintf("and %d more", rest)), collapse = ", ")
+}
+
+size_text <- function(bytes) {
+  format(structure(bytes, class = "object_size"), units = "auto", standard = "IEC", digits = 1L)
+}
 
 flatten_posixlt <- function(x) as.POSIXct(x)
 

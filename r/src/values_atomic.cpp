@@ -409,11 +409,12 @@ bool has_class(SEXP x, const char* name) { return class_has(Rf_getAttrib(x, R_Cl
 
 SEXP plain_class(EncodeContext& context, SEXP x) {
   const SEXP classes = Rf_getAttrib(x, R_ClassSymbol);
-  if (!class_has(classes, "instep_scalar")) return classes;
+  if (!class_has(classes, "instep_scalar") && !class_has(classes, "instep_list")) return classes;
   if (Rf_length(classes) == 1) return R_NilValue;
   const SEXP rest = context.arena.keep(Rf_allocVector(STRSXP, Rf_length(classes) - 1));
   for (R_xlen_t i = 0, j = 0; i < Rf_xlength(classes); ++i) {
-    if (std::strcmp(CHAR(STRING_ELT(classes, i)), "instep_scalar") != 0) {
+    const char* name = CHAR(STRING_ELT(classes, i));
+    if (std::strcmp(name, "instep_scalar") != 0 && std::strcmp(name, "instep_list") != 0) {
       SET_STRING_ELT(rest, j++, STRING_ELT(classes, i));
     }
   }
@@ -442,6 +443,10 @@ Atomic describe_atomic(EncodeContext& context, SEXP x, bool is_column) {
   }
   out.is_scalar |= has_class(x, "instep_scalar") && Rf_xlength(x) == 1;
   out.is_vector |= class_has(classes, "AsIs");
+  if (has_class(x, "instep_list")) {
+    out.is_vector = true;
+    out.params.push_back({"family", "list"});
+  }
   if (classes != R_NilValue && !class_is_implied(classes, out)) out.attributes.emplace_back("class", classes);
   for (SEXP cell = ATTRIB(x); cell != R_NilValue; cell = CDR(cell)) {
     const char* name = CHAR(PRINTNAME(TAG(cell)));

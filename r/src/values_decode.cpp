@@ -62,6 +62,7 @@ class Decoder {
   Slice column(Index part, std::int64_t start, std::int64_t count);
   ColumnHints hints(const Params& params, const OptionalIndex& levels, const std::vector<Attr>& attrs, bool is_own);
   void set_attributes(SEXP x, const std::vector<Attr>& attrs, bool is_own);
+  void set_colnames(SEXP x, const std::vector<Attr>& attrs);
   SEXP strings(Index index);
   // The values of a list; `names` are for the path.
   cpp11::sexp list(const std::vector<Index>& values, SEXP names = R_NilValue);
@@ -308,6 +309,14 @@ void set_frame_class(SEXP x, const std::string& family) {
   set_class(x, {"data.frame"});
 }
 
+// Whoever wrote a matrix can have named its columns; other attributes mean something in their own language only.
+void Decoder::set_colnames(SEXP x, const std::vector<Attr>& attrs) {
+  if (Rf_getAttrib(x, R_DimSymbol) == R_NilValue) return;
+  for (const Attr& attr : attrs) {
+    if (attr.name == "dimnames") set_attribute(x, "dimnames", node(attr.value));
+  }
+}
+
 cpp11::sexp Decoder::decode(const Boxed<TableNode>& table, Index index) {
   const Node& node = manifest_.nodes[index];
   OpenPart& part = open_part(table->part);
@@ -330,6 +339,7 @@ cpp11::sexp Decoder::decode(const Boxed<TableNode>& table, Index index) {
     const Slice slice{part.stream.fields[i], part.stream.columns[i], 0, table->rows};
     cpp11::sexp values = decode_column(slice, column.logical, hints);
     set_attributes(values, column.attrs, is_own(index));
+    if (!is_own(index)) set_colnames(values, column.attrs);
     SET_VECTOR_ELT(columns, i, values);
     path_.leave();
     require(!column.index || indices == i, "A data frame has an index that is not in front.");

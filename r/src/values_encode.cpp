@@ -361,8 +361,9 @@ Index Encoder::opaque(SEXP x) {
   Serialized body = serialize_object(x);
   if (body.has_handle) refuse_handle(x);
   if (body.captured > kCaptureLimit) {
+    cpp11::sexp variables = call_r("captured_variables", x);
     context_.lose("ENVIRONMENT_CAPTURED", "carries " + std::to_string(body.captured >> 20) +
-                                              " MiB of variables of the function that made it");
+                                              " MiB of captured environments along: " + texts(variables).at(0));
   }
   cpp11::sexp facts = call_r("opaque_facts", x);
   OpaqueNode node;

@@ -15,7 +15,7 @@ test_that("the type of a parameter is that of its default", {
 test_that("defaults get the type of their parameter", {
   expect_identical(given(5, type = "int"), 5L)
   expect_identical(given(5L, type = "float"), 5)
-  expect_identical(given("a,b", separator = ","), c("a", "b"))
+  expect_identical(given("a,b", separator = ","), as_array(c("a", "b")))
   expect_null(given(NULL))
 })
 
@@ -54,9 +54,19 @@ test_that("what can't be a parameter is refused", {
 test_that("the default of a JSON parameter is JSON text, or a value", {
   skip_if_not_installed("jsonlite")
   default <- \(value) given(value, type = "json")
-  expect_identical(default("{\"a\": [1, 2], \"b\": null, \"c\": [[1], \"x\"]}"), list(
-    a = 1:2, b = NULL, c = list(I(1L), "x")
+  array <- \(x) structure(x, class = "instep_list")
+  expect_identical(default("{\"a\": [1, 2], \"b\": null, \"c\": [[1], \"x\"], \"d\": [1, null]}"), list(
+    a = array(1:2), b = NULL, c = list(array(1L), "x"), d = array(c(1L, NA))
   ))
-  expect_identical(default(list(a = 1)), list(a = 1))
+  expect_identical(default(list(a = 1, b = c(x = 1.5, y = NA), c = I("x"), d = list(1L, 2L), e = list())), list(
+    a = 1, b = list(x = 1.5, y = NULL), c = array("x"), d = array(1:2), e = list()
+  ))
   expect_error(default("{a"), class = "instep_error_parameter_default")
+})
+
+test_that("the default of a JSON parameter that JSON can't say is refused", {
+  default <- \(value) given(value, type = "json")
+  for (value in list(Sys.Date(), list(a = 1, 2), list(a = 1, a = 2), matrix(1:4, 2), list(sum), factor("a"), 1i)) {
+    expect_error(default(value), "can't be written as JSON", class = "instep_error_parameter_default")
+  }
 })

@@ -63,12 +63,16 @@ test_that("a pointer that is empty, and the one of data.table, are no obstacle",
   expect_equal(round_trip(holder)$table$a, 1)
 })
 
-test_that("large captured variables are a loss that says how much", {
+test_that("large captured variables are told with their names and sizes", {
   make <- function() {
     big <- stats::runif(3e5)
+    small <- 1
     function(x) x
   }
-  expect_equal(loss_codes(make()), "ENVIRONMENT_CAPTURED")
+  loss <- encode_value(make(), "f", on_loss = "ignore")$losses[[1]]
+  expect_equal(loss$code, "ENVIRONMENT_CAPTURED")
+  expect_match(loss$message, "^carries 2 MiB of captured environments along: `big` \\(2.3 MiB\\), ")
+  expect_warning(encode_value(make(), "f"), "is stored with environments that it has captured")
   expect_equal(loss_codes(list2env(list(big = stats::runif(3e5)))), character())
 })
 

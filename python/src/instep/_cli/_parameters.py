@@ -140,8 +140,7 @@ def default_text(spec: ParameterSpec) -> str:
         return "computed" if spec.has_function_default else ""
     value = decode_inline(spec.default)
     if int(spec.type) == ParameterKind.JSON:
-        # An array that R has read from JSON is a vector.
-        return json.dumps(value, ensure_ascii=False, default=lambda array: array.tolist())
+        return json.dumps(value, ensure_ascii=False)
     return spec.separator.join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -202,7 +202,7 @@ def collect(reader: Reader, family: str, elements: Sequence[object]) -> Collecti
     try:
         result = container(elements)
     except TypeError:
-        if reader.has_plain_form:
+        if reader.plain_types:
             return list(elements)
         reader.refuse(f"a {family} holds something that cannot be in one")
     if len(result) != len(elements):
@@ -239,7 +239,7 @@ def decode_pairs(reader: Reader, node: pb.Node, index: int) -> object:
     try:
         result = dict(zip(keys, values, strict=True))
     except TypeError as error:
-        if reader.has_plain_form:
+        if reader.plain_types:
             return list(zip(keys, values, strict=True))
         reader.refuse(f"a dict has a key that Python cannot look up ({error})")
     if len(result) != len(keys):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from instep_proto.v1 import value_pb2 as pb
 
 from instep.errors import ForeachError, ValueDecodeError
+from instep.values._attributes import note_attributes
 from instep.values._containers import decode_pairs, decode_record, decode_seq
 from instep.values._digest import Fetch
 from instep.values._loss import Loss, warn_of_reading
@@ -65,19 +66,33 @@ _KINDS: Final[dict[str, Decoder]] = {
 }
 
 
-def _open(manifest: bytes, fetch: Fetch, allow_opaque: bool, name: str) -> Reader:
-    return Reader(manifest, parse(manifest), fetch, _KINDS, allow_opaque, name=name)
-
-
 _LIBRARY_ERRORS: Final = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 """What the libraries that build values raise when bytes do not fit."""
 
 
-def _translate(error: Exception) -> NoReturn:
-    """Raises what a library says about bytes that do not fit as an error about the stored value."""
-    raise ValueDecodeError(
-        f"The stored value can't be read: {type(error).__name__}: {error}.", code=MALFORMED, path=""
-    ) from error
+def _read(
+    manifest: bytes,
+    fetch: Fetch,
+    take: Callable[[Reader], object],
+    *,
+    allow_opaque: bool,
+    name: str,
+    heed: Heed,
+) -> object:
+    """Opens a manifest, takes something out of it, and has its losses heeded.
+
+    Raises:
+        ValueDecodeError: The bytes are damaged. What a library says about bytes that do not fit becomes this, too.
+    """
+    try:
+        reader = Reader(manifest, parse(manifest), fetch, _KINDS, allow_opaque, name=name)
+        value = take(reader)
+    except _LIBRARY_ERRORS as error:
+        raise ValueDecodeError(
+            f"The stored value can't be read: {type(error).__name__}: {error}.", code=MALFORMED, path=""
+        ) from error
+    heed(tuple(reader.losses.values()), name)
+    return value
 
 
 def decode(
@@ -105,13 +120,9 @@ def decode(
     Raises:
         ValueDecodeError: The bytes are damaged, or a package is missing that the value needs.
     """
-    try:
-        reader = _open(manifest, fetch, allow_opaque, name)
-        value = reader.value(0, -1)
-    except _LIBRARY_ERRORS as error:
-        _translate(error)
-    heed(tuple(reader.losses.values()), name)
-    return value
+    return _read(
+        manifest, fetch, lambda reader: reader.value(0, -1), allow_opaque=allow_opaque, name=name, heed=heed
+    )
 
 
 def decode_item(
@@ -142,15 +153,9 @@ def decode_item(
         ValueDecodeError: The bytes are damaged.
         ForeachError: The collection has no such item, or cannot be taken apart.
     """
-    reader = _open(manifest, fetch, allow_opaque, name)
-    try:
-        item = _item(reader, index)
-    except ForeachError:
-        raise
-    except _LIBRARY_ERRORS as error:
-        _translate(error)
-    heed(tuple(reader.losses.values()), name)
-    return item
+    return _read(
+        manifest, fetch, lambda reader: _item(reader, index), allow_opaque=allow_opaque, name=name, heed=heed
+    )
 
 
 def _item(reader: Reader, index: int) -> object:
@@ -168,6 +173,7 @@ def _item(reader: Reader, index: int) -> object:
         from instep.values._vectors import decode_element
 
         _check(index, node.vector.count)
+        note_attributes(reader, node.attrs, node.vector.logical, 0)
         return decode_element(reader, node, index)
     value = reader.value(0, -1)
     if kind == "vector" and not (node.vector.shape == pb.SHAPE_SCALAR and isinstance(value, str)):

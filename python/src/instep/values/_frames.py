@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from instep_proto.v1 import value_pb2 as pb
 
+from instep.values._attributes import note_attributes
 from instep.values._logical import fits
 from instep.values._stream import Column, Field, Type, empty
 from instep.values._writer import Writer
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 FAMILY_ATTR: Final = "instep.family"
 """Key in `DataFrame.attrs` of pandas for the class that a frame had in R."""
 
+COLNAMES_ATTR: Final = "instep.colnames"
+"""Key in `DataFrame.attrs` of pandas for the names that columns of R's matrix columns have, by label."""
+
 R_FAMILIES: Final = frozenset({"tibble", "data.table"})
 """Classes of frames that R gets back from pandas."""
+
+_DIMNAMES: Final = "dimnames"
+"""The attribute of a column that is a matrix in R: a list of nothing and the names of the matrix's columns."""
 
 LIST: Final = "list"
 """Logical type of a column whose cells are lists or records."""
@@ -44,6 +51,13 @@ class Stored:
     """Its label as text."""
     is_index: bool = False
     """Whether it is a row index."""
+    colnames: list[str | None] | None = None
+    """Names of its columns, if it is a matrix in R."""
+
+    @property
+    def step(self) -> str:
+        """The step of a path that leads from the frame to the column."""
+        return self.label or ("index" if self.is_index else "")
 
     @property
     def length(self) -> int:
@@ -122,12 +136,14 @@ def encode_table(writer: Writer, family: str, rows: int, columns: Sequence[Store
             target.levels = writer.strings(column.levels)
         for key in sorted(column.params):
             target.params.add(key=key, value=column.params[key])
+        if column.colnames is not None:
+            target.attrs.add(name=_DIMNAMES, value=writer.encode(writer, [None, column.colnames]))
     return index
 
 
 def decode_table(reader: Reader, node: pb.Node, index: int) -> object:
     """Reads a frame, in the library of its family; frames of R become pandas frames."""
-    columns = _columns(reader, node.table, index)
+    columns = _columns(reader, node, index)
     family = node.table.family
     if family == "polars":
         from instep.values._polars import frame_of
@@ -142,8 +158,9 @@ def decode_table(reader: Reader, node: pb.Node, index: int) -> object:
     return pandas_frame_of(reader, node, columns)
 
 
-def _columns(reader: Reader, table: pb.Table, index: int) -> list[Stored]:
+def _columns(reader: Reader, node: pb.Node, index: int) -> list[Stored]:
     """Checks the columns of a frame."""
+    table = node.table
     stream = reader.stream(table.part)
     if len(stream.fields) != len(table.columns) or table.rows < 0:
         reader.refuse(f"a frame of {len(table.columns)} columns has a part with {len(stream.fields)}")
@@ -168,4 +185,31 @@ def _columns(reader: Reader, table: pb.Table, index: int) -> list[Stored]:
                 column.index,
             )
         )
+        if column.attrs:
+            with reader.inside(columns[-1].step):
+                _read_attributes(reader, node, column, columns[-1], index)
     return columns
+
+
+def _read_attributes(reader: Reader, node: pb.Node, column: pb.Column, target: Stored, index: int) -> None:
+    """Reads the names of a matrix's columns; the loss of other attributes is noted."""
+    rest = []
+    for attr in column.attrs:
+        if attr.name == _DIMNAMES and target.type.kind == "fixed_size_list":
+            target.colnames = _colnames(reader.value(attr.value, index), target.type.size)
+        if attr.name != _DIMNAMES or target.colnames is None:
+            rest.append(attr)
+    if node.origin == "r":
+        note_attributes(reader, rest, column.logical, index)
+
+
+def _colnames(dimnames: object, width: int) -> list[str | None] | None:
+    """Gives the names of a matrix's columns. `None`: it has no such names, or also names of rows."""
+    match dimnames:
+        case [None, str(name)]:
+            names: list[str | None] = [name]
+        case [None, list(found)]:
+            names = found
+        case _:
+            return None
+    return names if len(names) == width else None

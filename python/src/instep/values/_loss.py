@@ -44,7 +44,7 @@ def warn(losses: Sequence[Loss], artifact: str) -> None:
 def warn_of_reading(losses: Sequence[Loss], artifact: str) -> None:
     """Warns of what is lost in reading: what `decode` does unless it is told otherwise."""
     for loss in losses:
-        warnings.warn(LossWarning(told(loss, artifact)), stacklevel=3)
+        warnings.warn(LossWarning(told(loss, artifact)), stacklevel=4)
 
 
 def reading_refusal(losses: Sequence[Loss], artifact: str) -> ValueDecodeError:

@@ -9,7 +9,57 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class NamedList:
+class _Named:
+    """Values with a name for each: what `NamedList` and `NamedVector` have in common.
+
+    Args:
+        values: The values.
+        names: A name for each value. `None` is a missing name (`NA` in R).
+
+    Raises:
+        ValueError: There are not as many names as values.
+    """
+
+    __slots__ = ("names", "values")
+
+    values: Any
+    names: list[str | None]
+
+    def __init__(self, values: Any, names: Sequence[str | None]) -> None:
+        if len(values) != len(names):
+            raise ValueError(
+                f"A {type(self).__name__} needs a name for each value: {len(values)} values, {len(names)} names."
+            )
+        self.values = values
+        self.names = list(names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def __getitem__(self, key: int | str) -> Any:
+        """Gives the value at a position, or the first one of a name."""
+        return self.values[self._position(key)]
+
+    def __setitem__(self, key: int | str, value: Any) -> None:
+        """Replaces the value at a position, or the first one of a name."""
+        self.values[self._position(key)] = value
+
+    def _position(self, key: int | str) -> int:
+        if isinstance(key, int):
+            return key
+        try:
+            return self.names.index(key)
+        except ValueError:
+            raise KeyError(key) from None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.values!r}, {self.names!r})"
+
+
+class NamedList(_Named):
     """An ordered collection of values with names that may be missing, empty or doubled: an R list.
 
     A dict would drop entries, so a list whose names are not unique text becomes a `NamedList`.
@@ -27,7 +77,7 @@ class NamedList:
         (1, 2, ['a', ''])
     """
 
-    __slots__ = ("names", "values")
+    __slots__ = ()
 
     values: list[Any]
     """The values, in order."""
@@ -35,26 +85,7 @@ class NamedList:
     """The names, in order."""
 
     def __init__(self, values: Sequence[Any], names: Sequence[str | None]) -> None:
-        if len(values) != len(names):
-            raise ValueError(
-                f"A NamedList needs a name for each value: {len(values)} values, {len(names)} names."
-            )
-        self.values = list(values)
-        self.names = list(names)
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.values)
-
-    def __getitem__(self, key: int | str) -> Any:
-        """Gives the value at a position, or the first one of a name."""
-        return self.values[key if isinstance(key, int) else _position(self.names, key)]
-
-    def __setitem__(self, key: int | str, value: Any) -> None:
-        """Replaces the value at a position, or the first one of a name."""
-        self.values[key if isinstance(key, int) else _position(self.names, key)] = value
+        super().__init__(list(values), names)
 
     def items(self) -> list[tuple[str | None, Any]]:
         """Gives pairs of name and value, in order."""
@@ -65,13 +96,8 @@ class NamedList:
             return NotImplemented
         return self.names == other.names and self.values == other.values
 
-    __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self) -> str:
-        return f"NamedList({self.values!r}, {self.names!r})"
-
-
-class NamedVector:
+class NamedVector(_Named):
     """A vector whose elements have names: a named vector in R.
 
     Args:
@@ -80,36 +106,18 @@ class NamedVector:
 
     Raises:
         ValueError: There are not as many names as values.
+
+    Example:
+        >>> NamedVector(["x", "y"], ["a", "b"])["b"]
+        'y'
     """
 
-    __slots__ = ("names", "values")
+    __slots__ = ()
 
     values: Any
     """What the vector would be without names: an array, a list of text, a `pandas.Categorical`."""
     names: list[str | None]
     """The names, in order."""
-
-    def __init__(self, values: Any, names: Sequence[str | None]) -> None:
-        if len(values) != len(names):
-            raise ValueError(
-                f"A NamedVector needs a name for each value: {len(values)} values, {len(names)} names."
-            )
-        self.values = values
-        self.names = list(names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.values)
-
-    def __getitem__(self, key: int | str) -> Any:
-        """Gives the element at a position, or the first one of a name."""
-        return self.values[key if isinstance(key, int) else _position(self.names, key)]
-
-    def __setitem__(self, key: int | str, value: Any) -> None:
-        """Replaces the element at a position, or the first one of a name."""
-        self.values[key if isinstance(key, int) else _position(self.names, key)] = value
 
     def to_dict(self) -> dict[str | None, Any]:
         """Gives a dict from name to element.
@@ -138,15 +146,3 @@ class NamedVector:
         return self.names == other.names and all(
             a == b or (a != a and b != b) for a, b in zip(self.values, other.values, strict=True)
         )
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"NamedVector({self.values!r}, {self.names!r})"
-
-
-def _position(names: Sequence[str | None], key: str) -> int:
-    try:
-        return names.index(key)
-    except ValueError:
-        raise KeyError(key) from None

@@ -14,7 +14,7 @@ import pandas as pd
 from instep_proto.v1 import value_pb2 as pb
 
 from instep.values import _times as times
-from instep.values._frames import FAMILY_ATTR, R_FAMILIES, Stored, encode_table, label_text
+from instep.values._frames import COLNAMES_ATTR, FAMILY_ATTR, R_FAMILIES, Stored, encode_table, label_text
 from instep.values._logical import STORED_AS
 from instep.values._numpy import add_params
 from instep.values._pandas_columns import ColumnTypeError, column_of, factor_of, instants_of
@@ -38,7 +38,7 @@ def encode_frame(writer: Writer, frame: pd.DataFrame) -> int:
             writer.note(node, "pandas.column_names", list(frame.columns.names))
         else:
             writer.loss("COLUMN_NAMES", f"the names {list(frame.columns.names)} of the columns are not text.")
-    if frame.attrs.keys() - {FAMILY_ATTR}:
+    if frame.attrs.keys() - {FAMILY_ATTR, COLNAMES_ATTR}:
         writer.loss("ATTRS", f"the attrs {sorted(map(str, frame.attrs))} of the frame do not come back.")
     return index
 
@@ -50,9 +50,13 @@ def _columns_of(writer: Writer, frame: pd.DataFrame, path: list[Any]) -> list[St
         for level in range(index.nlevels):
             path[-1] = f".index[{level}]"
             columns.append(_index_column(writer, index.get_level_values(level)))
+    colnames = frame.attrs.get(COLNAMES_ATTR, {})
     for position, label in enumerate(frame.columns):
         path[-1] = "item", label
-        columns.append(_labelled(column_of(writer, frame.iloc[:, position]), label))
+        column = _labelled(column_of(writer, frame.iloc[:, position]), label)
+        if column.type.kind == "fixed_size_list" and len(colnames.get(label, ())) == column.type.size:
+            column.colnames = list(colnames[label])
+        columns.append(column)
     return columns
 
 

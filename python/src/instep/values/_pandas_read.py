@@ -2,7 +2,8 @@
 
 A frame that R wrote gets NumPy columns where nothing is missing, nullable integers and booleans where something
 is, `str` for text, Arrow dates (pandas has no date of its own), Arrow lists of fixed size for columns that are
-matrices, and `attrs["instep.family"]` when it was a tibble or data.table, so that it goes back to R as one.
+matrices, whose column names are in `attrs["instep.colnames"]`, and `attrs["instep.family"]` when it was a tibble or
+data.table, so that it goes back to R as one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from instep_proto.v1 import value_pb2 as pb
 from instep.values import _column
 from instep.values import _times as times
 from instep.values._column import ColumnBuilder
-from instep.values._frames import FAMILY_ATTR, LIST, R_FAMILIES, Stored, label_of
+from instep.values._frames import COLNAMES_ATTR, FAMILY_ATTR, LIST, R_FAMILIES, Stored, label_of
 from instep.values._logical import FLOATS, INTEGERS, STORED_AS
 from instep.values._missing import NA_BITS
 from instep.values._numpy import Mask
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from instep.values._reader import Reader
 
 _UNIT: Final = re.compile(r"datetime64\[(s|ms|us|ns)(?:, .*)?\]")
+
+
+def _column_values(reader: Reader, column: Stored) -> Any:
+    """Makes the values of a frame's column, whose label is part of the path."""
+    with reader.inside(column.step):
+        return _values_of(reader, column)
 
 
 def _values_of(reader: Reader, column: Stored) -> Any:
@@ -179,11 +186,14 @@ def frame_of(reader: Reader, node: pb.Node, columns: Sequence[Stored]) -> pd.Dat
     """Makes a frame."""
     rows = node.table.rows
     data = [column for column in columns if not column.is_index]
-    values = {position: _values_of(reader, column) for position, column in enumerate(data)}
+    values = {position: _column_values(reader, column) for position, column in enumerate(data)}
     frame = pd.DataFrame(values, index=_index_of(reader, columns, rows), copy=False)
     frame.columns = _labels_of(reader, node, data)
     if node.table.family in R_FAMILIES:
         frame.attrs[FAMILY_ATTR] = node.table.family
+    colnames = {column.label: column.colnames for column in data if column.colnames is not None}
+    if colnames:
+        frame.attrs[COLNAMES_ATTR] = colnames
     return frame
 
 
@@ -196,7 +206,7 @@ def _index_of(reader: Reader, columns: Sequence[Stored], rows: int) -> pd.Index:
 
 def _index(reader: Reader, column: Stored) -> pd.Index:
     label = label_of(reader, column.label, column.params.get("label_type", ""))
-    return _with_freq(_as_index(_values_of(reader, column), label), column.params)
+    return _with_freq(_as_index(_column_values(reader, column), label), column.params)
 
 
 def _as_index(values: Any, name: object) -> pd.Index:

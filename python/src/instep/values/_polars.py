@@ -155,9 +155,11 @@ def frame_of(reader: Reader, columns: Sequence[Stored]) -> pl.DataFrame:
         reader.refuse(
             f"two columns have the label {twice!r}, which polars does not allow", "DUPLICATE_LABELS"
         )
-    return pl.DataFrame(
-        [_series_of(reader, column, label) for column, label in zip(columns, labels, strict=True)]
-    )
+    series = []
+    for column, label in zip(columns, labels, strict=True):
+        with reader.inside(column.step):
+            series.append(_series_of(reader, column, label))
+    return pl.DataFrame(series)
 
 
 def decode_series(reader: Reader, node: pb.Node, index: int, params: Mapping[str, str]) -> pl.Series:

@@ -223,7 +223,10 @@ def _dictionary(reader: Reader, column: Stored) -> pa.DictionaryArray:
 
 def table_of(reader: Reader, columns: Sequence[Stored], rows: int) -> pa.Table:
     """Makes a table."""
-    arrays = [array_of(reader, column, column.params.get("dtype", "")) for column in columns]
+    arrays = []
+    for column in columns:
+        with reader.inside(column.step):
+            arrays.append(array_of(reader, column, column.params.get("dtype", "")))
     if not arrays:
         return pa.table({"": pa.nulls(rows)}).select([]) if rows else pa.table({})
     return pa.Table.from_arrays(arrays, names=[column.label or "" for column in columns])

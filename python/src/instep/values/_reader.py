@@ -14,7 +14,8 @@ when it is used:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
@@ -24,6 +25,7 @@ from instep_proto.v1 import value_pb2 as pb
 
 from instep.errors import ValueDecodeError
 from instep.values import _column
+from instep.values._attributes import note_attributes
 from instep.values._digest import Fetch, hash_of
 from instep.values._logical import fits
 from instep.values._loss import Loss
@@ -81,8 +83,8 @@ class Reader:
     """Whether opaque values of Python may be opened, which can run code."""
     depth: int = 0
     """Number of levels above the root, when the manifest is part of another one."""
-    has_plain_form: bool = False
-    """Whether something was read in its portable form because its type is not registered here."""
+    plain_types: set[str] = field(default_factory=set)
+    """Types not registered here, of which something was read in its portable form."""
     name: str = "value"
     """Name of the artifact, for losses."""
     losses: dict[str, Loss] = field(default_factory=dict)
@@ -113,10 +115,18 @@ class Reader:
             self.kinds,
             self.allow_opaque,
             self.depth,
+            plain_types=self.plain_types,
             name=self.name,
             losses=self.losses,
             _path=self._path,
         )
+
+    @contextmanager
+    def inside(self, step: object) -> Iterator[list[object]]:
+        """Marks something inside of the current place as being read. The last step of the path can be changed."""
+        self._path.append(step)
+        yield self._path
+        self._path.pop()
 
     def _steps(self) -> str:
         return "".join('["' + step + '"]' if isinstance(step, str) else f"[{step!r}]" for step in self._path)
@@ -157,6 +167,8 @@ class Reader:
             self.refuse(f"node {index} is of no kind that this version of Instep knows")
         self.depth += 1
         value = decoder(self, node, index)
+        if node.attrs and node.origin == "r":
+            note_attributes(self, node.attrs, node.vector.logical or node.array.logical, index)
         if node.registered_type:
             value = restore(self, node.registered_type, value)
         self._values[index] = value
@@ -172,11 +184,10 @@ class Reader:
             step: Gives the step of the path by the child's position.
         """
         result = []
-        self._path.append(None)
-        for position, index in enumerate(indices):
-            self._path[-1] = step(position)
-            result.append(self.value(index, parent))
-        self._path.pop()
+        with self.inside(None) as path:
+            for position, index in enumerate(indices):
+                path[-1] = step(position)
+                result.append(self.value(index, parent))
         return result
 
     def texts(self, index: int, parent: int, count: int | None = None) -> list[str | None]:

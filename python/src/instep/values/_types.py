@@ -85,7 +85,7 @@ def restore(reader: Reader, name: str, portable: object) -> object:
     """
     known = by_name.get(name)
     if known is None:
-        reader.has_plain_form = True
+        reader.plain_types.add(name)
         return portable
     what = f"from_portable of the type {name!r}"
     try:
