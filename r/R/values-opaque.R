@@ -15,7 +15,8 @@ base_packages <- c(
   "tcltk", "tools", "utils"
 )
 
-# Packages that gave the object its class or its code, as far as can be seen from outside.
+# Packages that gave the object its class or its code, as far as can be seen from outside. S4 names `.GlobalEnv` for
+# classes that a script defines.
 packages_of <- function(x) {
   homes <- c(attr(class(x), "package"), if (is.function(x)) home_of(x))
   if (is.object(x) && !isS4(x)) {
@@ -25,7 +26,7 @@ packages_of <- function(x) {
       }
     }
   }
-  sort(setdiff(as.character(homes), base_packages), method = "radix")
+  sort(Filter(has_package, setdiff(as.character(homes), base_packages)), method = "radix")
 }
 
 home_of <- function(f) {

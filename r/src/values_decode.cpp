@@ -346,6 +346,10 @@ cpp11::sexp Decoder::decode(const Boxed<TableNode>& table, Index index) {
     indices += column.index;
   }
   const bool has_names = indices == 1 && can_be_row_names(VECTOR_ELT(columns, 0));
+  if (indices != 0 && !has_names) {
+    cpp11::package("instep")["signal_loss"]("INDEX_COLUMNS", path_.text(),
+                                            "has an index that is no row names of R, and is read as columns");
+  }
   const std::size_t skipped = has_names ? 1 : 0;
   cpp11::sexp out = allocate(VECSXP, static_cast<std::int64_t>(labels.size() - skipped));
   for (std::size_t i = skipped; i < labels.size(); ++i) SET_VECTOR_ELT(out, i - skipped, VECTOR_ELT(columns, i));

@@ -394,11 +394,8 @@ Index Encoder::list(SEXP x) {
     return value(context_.arena.keep(call_r("flatten_posixlt", x)));
   }
   if (!Rf_inherits(x, "data.frame")) return opaque(x);
-  const std::size_t losses = context_.losses.size();
   const std::optional<Frame> frame = describe_frame(context_, x);
-  if (frame) return table(*frame);
-  context_.losses.resize(losses);
-  return opaque(x);
+  return frame ? table(*frame) : opaque(x);
 }
 
 Index Encoder::value(SEXP x) {

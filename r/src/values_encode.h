@@ -90,7 +90,8 @@ bool has_portable_attributes(SEXP x, int depth = 0);
 bool has_class(SEXP x, const char* name);
 // True when a class attribute is exactly these names.
 bool class_is(SEXP classes, std::initializer_list<const char*> names);
-// The class attribute without our marks; NULL when nothing is left.
+// The class attribute without our marks (`instep_scalar`, and `instep_list` of what Python reads as a list); NULL when
+// nothing is left.
 SEXP plain_class(EncodeContext& context, SEXP x);
 
 // Captured variables beyond this size are worth a word.

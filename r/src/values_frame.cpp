@@ -190,7 +190,14 @@ bool has_portable_frame_attributes(const Frame& frame) {
 
 }  // namespace
 
+// Says once why only R can read the frame; what else is lost in its portable form does not matter then.
+void lose_form(EncodeContext& context, std::size_t losses, const char* message) {
+  context.losses.resize(losses);
+  context.lose("COLUMN_TYPE", message);
+}
+
 std::optional<Frame> describe_frame(EncodeContext& context, SEXP x) {
+  const std::size_t losses = context.losses.size();
   const SEXP classes = plain_class(context, x);
   const SEXP labels = Rf_getAttrib(x, R_NamesSymbol);
   const RowNames names = row_names(x);
@@ -204,11 +211,15 @@ std::optional<Frame> describe_frame(EncodeContext& context, SEXP x) {
     if (!has_implied_class(classes, out.family)) out.attributes.emplace_back("class", classes);
     add_attributes(x, {"names", "class", "row.names", ".internal.selfref"}, out.attributes);
   }
-  if (!has_portable_frame_attributes(out)) return {};
+  if (!has_portable_frame_attributes(out)) {
+    lose_form(context, losses, "has attributes without a portable form, so only R can read the data frame");
+    return {};
+  }
   if (names.names != R_NilValue) out.columns.push_back({Name(), true, describe_atomic(context, names.names, true)});
   for (R_xlen_t i = 0; i < Rf_xlength(x); ++i) {
     context.path.enter(labels, i);
     std::optional<Atomic> column = describe_column(context, VECTOR_ELT(x, i), out.rows);
+    if (!column) lose_form(context, losses, "has no portable form, so only R can read the data frame");
     context.path.leave();
     if (!column) return {};
     const SEXP label = STRING_ELT(labels, i);

@@ -23,7 +23,7 @@ struct Frame {
   std::vector<Attribute> attributes;
 };
 
-// Nothing when `x` is not sound, or has a column or an attribute that a Table can't hold.
+// Nothing when `x` is not sound, or has a column or an attribute that a Table can't hold, which is a loss.
 std::optional<Frame> describe_frame(EncodeContext& context, SEXP x);
 
 }  // namespace instep

@@ -91,6 +91,9 @@ def test_unset_transition_is_unknown() -> None:
     assert _convert.transition_to_proto(Transition(kind=TransitionKind.UNKNOWN)) == graph_pb2.Transition()
 
 
+LOSS = graph_pb2.ValueLoss(rule="BYTES", path="self.unit", message="a bytearray comes back as bytes.")
+
+
 def test_source_of_a_loaded_file() -> None:
     place = source_pb2.SourceLocation(file="/flows/a.R", line=1)
     fragment = graph_pb2.FlowFragment(
@@ -101,7 +104,7 @@ def test_source_of_a_loaded_file() -> None:
         includes=[graph_pb2.Include(file=MAIN, location=place)],
         steps=[graph_pb2.StepSpec(name="fit", location=place)],
         parameters=[graph_pb2.ParameterSpec(name="folds", variable="folds", location=place)],
-        constants=[graph_pb2.ConstantSpec(name="unit", manifest=b"m", location=place)],
+        constants=[graph_pb2.ConstantSpec(name="unit", manifest=b"m", losses=[LOSS], location=place)],
         configs=[graph_pb2.ConfigSpec(name="cfg", variable="cfg", manifest=b"m", location=place)],
         decorators=[graph_pb2.Decorator(name="project", arguments='{"name": "shop"}', location=place)],
         isolation=graph_pb2.ISOLATION_SPAWN,
@@ -119,6 +122,7 @@ def test_source_of_a_loaded_file() -> None:
     assert source.fragment.isolation is Isolation.SPAWN
     assert source.fragment.on_loss is LossPolicy.ERROR
     assert source.fragment.problems == (PROBLEM,)
+    assert [_convert.loss_to_proto(loss) for loss in source.fragment.constants[0].losses] == [LOSS]
     assert [one.name for one in source.fragment.configs] == ["cfg"]
     assert [one.arguments for one in source.fragment.decorators] == ['{"name": "shop"}']
     assert [one.name for one in source.fragment.steps] == ["fit"]

@@ -135,3 +135,38 @@ def test_files_that_differ_are_refused_before_anything_runs(project: Project) ->
     project.write("main.py", MAIN.replace("{flow}", "on_loss = 'warn'"))
     shown = project.call("main.py", "check", expect=1).text
     assert "on_loss is 'warn' in 'main.py' but 'error' in 'lossy.R'." in shown
+
+
+CONSTANT = """
+    from instep import FlowSpec, step
+
+    class Lossy(FlowSpec):
+        {flow}
+        word = "kept"
+        unit = {"kg": bytearray(b"a")}
+
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self): ...
+
+    if __name__ == "__main__":
+        Lossy()
+"""
+LOST = "Loss BYTES in constant 'unit' at self.unit[\"kg\"]: a bytearray comes back as bytes.\n"
+
+
+def test_loss_in_a_constant_is_told_by_the_command_unless_something_else_is_said(project: Project) -> None:
+    project.write("lossy.py", CONSTANT.replace("{flow}", ""))
+    assert project.call("lossy.py", "run").stderr == LOST
+    assert project.call("lossy.py", "run", "--on-loss", "ignore").stderr == ""
+
+
+def test_loss_in_a_constant_that_is_an_error_starts_no_run(project: Project) -> None:
+    project.write("lossy.py", CONSTANT.replace("{flow}", "on_loss = 'error'"))
+    shown = project.call("lossy.py", "run", expect=1).text
+    assert "Constant 'unit' (lossy.py:6) loses BYTES at self.unit[\"kg\"]" in shown
+    project.call("lossy.py", "run", "--on-loss", "warn")
+    assert project.read("[run.id for run in Flow('Lossy')]") == ["1"]

@@ -146,6 +146,44 @@ def test_parameters_have_their_types_and_are_fixed(project: Project) -> None:
     assert data[4] == "Ada"
 
 
+def test_json_defaults_are_plain_in_python_and_vectors_in_r(project: Project) -> None:
+    project.write(
+        "plain.R",
+        r"""
+        library(instep)
+
+        flow("Plain", include = "plain.py") |>
+          parameter("text", type = "json", default = '{"a": [1, 2], "b": [[1], "x", null], "c": [1.5, null]}') |>
+          parameter("value", type = "json", default = list(sizes = c(10L, 20L), one = I("x"), none = NULL)) |>
+          parameter("words", separator = ",", default = "a") |>
+          step("start", \(self) self$types <- c(typeof(self$text$a), typeof(self$value$sizes), typeof(self$text$b)),
+            next_step = "end") |>
+          run()
+        """,
+    )
+    project.write(
+        "plain.py",
+        """
+        from instep import FlowSpec, step
+
+        class Plain(FlowSpec):
+            @step
+            def end(self):
+                self.seen = repr([self.text, self.value, self.words])
+        """,
+    )
+    project.call("plain.R", "run")
+    seen, types = project.read("(lambda d: [d.seen, list(d.types)])(Flow('Plain').latest_run.data)")
+    assert seen == repr(
+        [
+            {"a": [1, 2], "b": [[1], "x", None], "c": [1.5, None]},
+            {"sizes": [10, 20], "one": ["x"], "none": None},
+            ["a"],
+        ]
+    )
+    assert types == ["integer", "integer", "list"]
+
+
 def test_run_in_a_session_returns_the_status(project: Project) -> None:
     project.write(
         "session.R",

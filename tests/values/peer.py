@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import struct
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from instep.values import decode, encode
+from instep.values import Loss, decode, encode
+
+Heed = Callable[[Sequence[Loss], str], None]
 
 
 class R:
@@ -54,9 +57,9 @@ def stored(value: object) -> bytes:
     return encode(value, on_loss="ignore", inline=True).manifest
 
 
-def read(manifest: bytes) -> object:
-    """Reads a manifest that has all bytes in it."""
-    return decode(manifest, _no_blobs)
+def read(manifest: bytes, heed: Heed = lambda losses, name: None) -> object:
+    """Reads a manifest that has all bytes in it. `heed` takes what is lost."""
+    return decode(manifest, _no_blobs, heed=heed)
 
 
 def _no_blobs(hash: str, size: int) -> bytes:

@@ -35,7 +35,7 @@ ROWS = (
         "Integers of 32 bits",
         "NA is null. The number -2^31 is R's NA, so R reads it as a double.",
         ("np.int32(5)", "np.array([1, 2], 'int32')", "np.array([-2**31, 1], 'int32')"),
-        ("5L", "c(1L, NA)"),
+        ("5L", "c(1L, NA)", "NA_integer_"),
     ),
     Row(
         "`int`, integers of 64 bits",
@@ -65,7 +65,7 @@ ROWS = (
         "`float`, double",
         "Bit by bit. R's NA is null and a NaN of its own in Python, which R reads as NA again. Every other NaN is one NaN.",
         ("1.5", "np.array([-0.0, np.inf, np.nan])", "NA_FLOAT"),
-        ("c(-0, Inf)", "c(NA, NaN)", "1"),
+        ("c(-0, Inf)", "c(NA, NaN)", "NA_real_", "NaN", "1"),
     ),
     Row(
         "Floats of 16 and 32 bits",
@@ -77,18 +77,20 @@ ROWS = (
         "Complex numbers",
         "NA has both parts missing. Single precision is widened.",
         ("1+2j", "np.array([1+2j, 0])", "np.array([1j], 'complex64')"),
-        ("1+2i", "c(1+2i, NA)"),
+        ("1+2i", "c(1+2i, NA)", "NA_complex_"),
     ),
     Row(
         "Text",
-        "UTF-8 as it is, not normalized. R's other encodings are converted. Text that is no Unicode is refused; R can't hold U+0000.",
+        "UTF-8 as it is, not normalized. R's other encodings are converted. Text that is no Unicode is refused; R can't hold U+0000. Vectors of text are lists in Python, which know no type when there is no text in them: such a one comes back to R as a list.",
         ("'grün'", "['a', None, 'NA']", r"'a\0b'", r"'\ud800'"),
         (
             "'gr\\u00fcn'",
             "c('a', NA, 'NA')",
             "`Encoding<-`('\\xfc', 'latin1')",
             "`Encoding<-`('\\xfc', 'bytes')",
+            "NA_character_",
             "character()",
+            "c(NA_character_, NA)",
         ),
     ),
     Row(
@@ -142,7 +144,7 @@ ROWS = (
     Row(
         "Lengths of time",
         "To the microsecond. In R seconds, unless R stored it.",
-        ("dt.timedelta(hours=36)", "np.array([1, 'NaT'], 'timedelta64[D]')"),
+        ("dt.timedelta(hours=36)", "np.array([1, 'NaT'], 'timedelta64[D]')", "pd.Timedelta('1ns')"),
         (
             "as.difftime(1.5, units = 'days')",
             "as.difftime(c(1, NA), units = 'secs')",
@@ -151,7 +153,7 @@ ROWS = (
     ),
     Row(
         "Times of day",
-        "`hms` where R has that package, else a marked difftime.",
+        "`hms` where R has that package, else a marked difftime. Vectors are lists in Python.",
         ("dt.time(12, 30, 15, 500000)", "[dt.time(1), None]"),
         (
             "structure(45015.5, units = 'secs', class = 'difftime', instep_time = TRUE)",
@@ -161,7 +163,11 @@ ROWS = (
     Row(
         "Categories, factors",
         "With unused levels and their order. Other categories than text are text in R. A level that is NA is missing in Python.",
-        ("pd.Categorical(['a', None], ['b', 'a'])", "pd.Categorical([1, 2], ordered=True)"),
+        (
+            "pd.Categorical(['a', None], ['b', 'a'])",
+            "pd.Categorical([1, 2], ordered=True)",
+            "pl.Series(['a', None], dtype=pl.Enum(['b', 'a']))",
+        ),
         (
             "factor(c('a', NA), levels = c('b', 'a'))",
             "factor('a', levels = c('b', 'a'), ordered = TRUE)",
@@ -171,13 +177,13 @@ ROWS = (
     Row(
         "Lists of mixed content",
         "R has no tuples and sets: both come back as lists.",
-        ("[1, 'a', None, [True]]", "(1, 'a')", "{1, 'a'}", "[1, 2.5]", "[]"),
-        ("list(1L, 'a', NULL)", "list()", "list(1L, 2L)"),
+        ("[1, 'a', None, [True]]", "(1, 'a')", "{1, 'a'}", "[1, 2.5]", "[]", "nested(200)", "nested(300)"),
+        ("list(1L, 'a', NULL)", "list()", "list(1L, 2L)", "structure(list(1L), unit = 'kg')", "nested(200)", "nested(300)"),
     ),
     Row(
         "Lists of scalars of one type",
         "Vectors in R, which come back as arrays; of length one, as a scalar, unless the step wraps it in `I()`.",
-        ("[1, 2]", "(1.5, None)", "['a', 'b']", "{True}", "['a']"),
+        ("[1, 2]", "(1.5, None)", "['a', 'b']", "{True}", "frozenset([1, 2])", "['a']"),
         ("c(1L, 2L)", "I('a')", "instep::scalar('a')"),
     ),
     Row(
@@ -194,14 +200,14 @@ ROWS = (
     Row(
         "Dicts with other keys",
         "A list of keys and values in R, with a class.",
-        ("{1: 'a', 2: 'b'}", "{(1, 2): 'a'}"),
+        ("{1: 'a', 2: 'b'}", "{(1, 2): 'a'}", "{None: 1, 'a': 2}", "{dt.date(2024, 2, 29): 1}"),
         ("structure(list(keys = list(1L), values = list('a')), class = 'instep_pairs')",),
     ),
     Row(
         "Named vectors",
         "`instep.NamedVector` in Python.",
         ("NamedVector(np.array([1.0, 2.0]), ['a', None])", "NamedVector(['x', None], ['a', 'b'])"),
-        ("c(a = 1, b = 2)", "c(a = 'x')", "stats::setNames(1:2, c('a', NA))"),
+        ("c(a = 1, b = 2)", "c(a = 'x')", "stats::setNames(1:2, c('a', NA))", "c(a = 1, a = 2)", "c(a = TRUE, 1)"),
     ),
     Row(
         "Matrices and arrays",
@@ -218,6 +224,7 @@ ROWS = (
             "array(1:2, 2)",
             "matrix(c(NA, 1L), 1)",
             "matrix(c('a', NA), 1)",
+            "table(c('a', 'b', 'a'))",
         ),
     ),
     Row(
@@ -231,19 +238,34 @@ ROWS = (
     ),
     Row(
         "Data frames",
-        "Of pandas, polars, pyarrow; in R tibble or data.table if it was one. Without columns, without rows, and with doubled labels, too.",
+        "Of pandas, polars, pyarrow; in R tibble or data.table if it was one. Without columns, without rows, and with doubled labels (which polars itself refuses), too. A frame inside of a frame, or of an R class of its own, stays in its language or loses the class.",
         (
             "pd.DataFrame({'x': [1.5, 2.5], 'y': ['a', None]})",
             "pl.DataFrame({'x': [1.5, None], 'y': ['a', 'b']})",
             "pa.table({'x': [1.5, None]})",
             "pd.DataFrame(index=range(3))",
+            "pd.DataFrame({'x': pd.Series([], dtype='float64')})",
+            "pl.DataFrame()",
+            "pa.table({})",
+            "pd.DataFrame([[1.5, 2.5]], columns=['a', 'a'])",
+            "pd.DataFrame([[1.5]], columns=pd.MultiIndex.from_tuples([('a', 'b')]))",
+            "pd.DataFrame({1: ['a']})",
+            "pl.DataFrame({'x': [1], 'e': ['a']}, schema={'x': pl.UInt8, 'e': pl.Enum(['a', 'b'])})",
+            "pa.table({'d': pa.array([Decimal('1.10')]), 'k': pa.array(['a']).dictionary_encode()})",
+            "{'df': pd.DataFrame({'x': [1.5]}), 'metric': 0.5, 'model': Fraction(1, 2)}",
         ),
         (
             "data.frame(x = c(1.5, NA), y = c('a', NA))",
             "tibble::tibble(x = 1:2)",
             "data.table::data.table(x = c('a', 'b'))",
             "data.frame(x = 1:3)[, FALSE]",
+            "data.frame(x = 1:3)[0, , drop = FALSE]",
+            "data.frame()",
             "data.frame(a = 1, a = 2, check.names = FALSE)",
+            "structure(data.frame(x = 1), class = c('special', 'data.frame'))",
+            "data.frame(x = structure(1, unit = 'kg'))",
+            "structure(list(x = data.frame(a = 1:2)), class = 'data.frame', row.names = 1:2)",
+            "list(df = data.frame(x = 1.5), metric = 0.5, model = y ~ x)",
         ),
     ),
     Row(
@@ -252,6 +274,8 @@ ROWS = (
         (
             "pd.DataFrame({'x': [1.5, 2.5]}, index=['r1', 'r2'])",
             "pd.DataFrame({'x': [1.5]}, index=pd.MultiIndex.from_tuples([('a', 1)], names=['k', 'l']))",
+            "pd.DataFrame({'x': [1.5, 2.5]}, index=['r', 'r'])",
+            "pd.Series([1.5, 2.5], index=['r', 's'])",
         ),
         ("data.frame(x = 1:2, row.names = c('r1', 'r2'))", "data.frame(x = 1:3)[c(1, 3), , drop = FALSE]"),
     ),
@@ -261,6 +285,7 @@ ROWS = (
         (
             "pd.DataFrame({'x': [1.5, np.nan]})",
             "pd.DataFrame({'x': pd.array([1, None], 'Int32')})",
+            "pd.DataFrame({'x': pd.array(['a', None], 'string[pyarrow]'), 'y': pd.array([1, None], 'int64[pyarrow]')})",
             "pl.DataFrame({'x': [None, float('nan')]})",
         ),
         ("data.frame(x = c(NaN, 1))", "data.frame(x = c(NA, 1L), y = c(NA, TRUE))"),
@@ -273,9 +298,13 @@ ROWS = (
     ),
     Row(
         "Columns of matrices",
-        "Lists of fixed size in Python. Names of its columns do not come back from there.",
+        "Lists of fixed size in Python. Names of the matrix's columns are in `attrs` of the frame there, names of its rows are lost.",
         ("pa.table({'x': pa.array([[1.5, 2.5]], pa.list_(pa.float64(), 2))})",),
-        ("structure(list(m = matrix(c(1, 2, 3, 4), 2)), class = 'data.frame', row.names = 1:2)",),
+        (
+            "structure(list(m = matrix(c(1, 2, 3, 4), 2)), class = 'data.frame', row.names = 1:2)",
+            "structure(list(m = matrix(1:4, 2, dimnames = list(NULL, c('a', 'b')))), class = 'data.frame', row.names = 1:2)",
+            "structure(list(m = matrix(1:2, 1, dimnames = list('r', c('a', 'b')))), class = 'data.frame', row.names = 1L)",
+        ),
     ),
     Row(
         "Sparse matrices",
@@ -293,10 +322,13 @@ ROWS = (
         "Pickled: a handle in R, which can be stored again. What lives in one process only is refused.",
         (
             "Fraction(1, 2)",
+            "Reading(1.5)",
+            "[re.compile('a'), len]",
             "{'fit': Fraction(1, 2), 'n': 1}",
             "(x for x in [])",
             "open(os.devnull)",
             "threading.Lock()",
+            "{'fits': [1, (x for x in [])]}",
         ),
         (),
     ),
@@ -308,6 +340,13 @@ ROWS = (
             "function(x) x + 1",
             "y ~ x",
             "stats::lm(dist ~ speed, datasets::cars)",
+            "stats::glm(am ~ wt, stats::binomial(), datasets::mtcars)",
+            "mgcv::gam(dist ~ s(speed, k = 3), data = datasets::cars)",
+            "survival::coxph(survival::Surv(speed) ~ dist, datasets::cars)",
+            "ranger::ranger(dist ~ speed, datasets::cars, num.trees = 2, seed = 1, num.threads = 1)",
+            "methods::setClass('Size', methods::representation(n = 'numeric'), where = globalenv())(n = 1)",
+            "R6::R6Class('Counter', list(n = 1))$new()",
+            "list(f = function(x) x, n = 1)",
             "structure(1:2, class = 'special')",
             "list(con = textConnection('a'))",
             "getNativeSymbolInfo('R_addTaskCallback')$address",

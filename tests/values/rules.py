@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def _list(values: Sequence[Any]) -> Any:
     kinds = set(map(type, values)) - {type(None)}
     kind = kinds.pop() if len(kinds) == 1 else None
     is_mixed = kind is float and None in values and any(_is_na(value) for value in values)
-    if kind not in {bool, int, float, str} or is_mixed:
+    if kind not in {bool, int, float, str, dt.time} or is_mixed:
         return [after_r(value) for value in values]
     return after_r(values[0]) if len(values) == 1 else _vector(values, kind)
 
@@ -42,7 +43,7 @@ def _is_na(value: Any) -> bool:
 
 def _vector(values: Sequence[Any], kind: Any) -> Any:
     """R has vectors where Python has lists of scalars of one type; Python reads them as arrays."""
-    if kind is str:
+    if kind in {str, dt.time}:
         return list(values)
     if kind is float:
         return np.array([NA_FLOAT if value is None else value for value in values])

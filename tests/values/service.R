@@ -4,10 +4,6 @@
 # error's message, `1`, and then length and body. All bytes of a value are in its manifest. `answer` is a function of
 # kind and body.
 
-encode_inline <- function(x) instep:::encode_value(x, on_loss = "ignore", inline = TRUE)
-
-decode_inline <- function(manifest) instep:::decode_value(manifest)
-
 serve <- function(answer) {
   input <- file("stdin", "rb")
   output <- file("/dev/stdout", "wb", raw = TRUE)

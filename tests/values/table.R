@@ -9,31 +9,25 @@
 
 last <- new.env()
 
-# A value in a line, the same in every run.
-sketch <- function(x) {
+# A value in a line, the same in every run. Only the outer levels are shown: there can be hundreds.
+sketch <- function(x, levels = 10) {
+  if (levels == 0) return("...")
   if (inherits(x, "instep_foreign")) return(format(x))
   if (isS4(x)) return(sprintf("%s %s", class(x), paste(dim(x), collapse = " x ")))
-  if (is.data.frame(x)) return(sprintf("%s(%s)", class(x)[[1]], sketch_elements(x)))
-  if (is.list(x) && !is.object(x)) return(sprintf("list(%s)", sketch_elements(x)))
+  if (is.data.frame(x)) return(sprintf("%s(%s)", class(x)[[1]], sketch_elements(x, levels)))
+  if (is.list(x) && !is.object(x)) return(sprintf("list(%s)", sketch_elements(x, levels)))
   if (is.list(x) && !inherits(x, "instep_pairs")) return(sprintf("<%s>", class(x)[[1]]))
   if (inherits(x, "integer64")) return(sprintf("integer64(%s)", paste(bit64::as.character.integer64(x), collapse = ", ")))
   text <- paste(deparse(x, 500, control = c("keepNA", "keepInteger", "niceNames", "showAttributes")), collapse = " ")
   gsub("\\s+", " ", text)
 }
 
-sketch_elements <- function(x) {
+sketch_elements <- function(x, levels) {
   row_names <- if (is.data.frame(x) && .row_names_info(x) > 0) list(row.names = attr(x, "row.names"))
   x <- c(as.list(x), row_names)
-  texts <- vapply(unname(x), sketch, "")
+  texts <- vapply(unname(x), sketch, "", levels - 1)
   labels <- names(x)
   paste(if (is.null(labels)) texts else paste(encodeString(labels), texts, sep = " = "), collapse = ", ")
-}
-
-# Objects with an environment have another one after reading, which has the same in it.
-is_same <- function(x, y) {
-  if (inherits(x, "data.table")) return(isTRUE(all.equal(x, y)))
-  identical(x, y, num.eq = FALSE) || is.object(x) && identical(serialize(x, NULL), serialize(y, NULL)) ||
-    is.function(x) && is.function(y) && identical(x, y, ignore.environment = TRUE)
 }
 
 report <- function(outcome, loss = "", text = "", manifest = raw()) {
@@ -46,7 +40,7 @@ refusal <- function(cnd) {
   report("refused", text = code)
 }
 
-losses_of <- function(encoded) paste(unique(vapply(encoded$losses, \(loss) loss$code, "")), collapse = " ")
+codes_of <- function(losses) paste(unique(vapply(losses, \(loss) loss$code, "")), collapse = " ")
 
 write_code <- function(code) {
   value <- eval(parse(text = code, keep.source = FALSE, encoding = "UTF-8"), new.env(parent = globalenv()))
@@ -54,13 +48,14 @@ write_code <- function(code) {
   encoded <- encode_inline(value)
   last$value <- decode_inline(encoded$manifest)
   outcome <- if (is_same(value, last$value)) "same" else "read"
-  report(outcome, losses_of(encoded), sketch(last$value), encoded$manifest)
+  report(outcome, codes_of(encoded$losses), sketch(last$value), encoded$manifest)
 }
 
 read_and_store <- function(manifest) {
-  value <- suppressWarnings(decode_inline(manifest), classes = "instep_warning_loss")
+  lost <- list()
+  value <- decode_inline(manifest, heed = \(losses, name) lost <<- losses)
   encoded <- encode_inline(value)
-  report("read", losses_of(encoded), sketch(value), encoded$manifest)
+  report("read", codes_of(c(lost, encoded$losses)), sketch(value), encoded$manifest)
 }
 
 read_back <- function(manifest) {
@@ -80,4 +75,5 @@ answer <- function(kind, body) {
 }
 
 here <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))
+source(file.path(here, "compare.R"))
 source(file.path(here, "service.R"))

@@ -3,52 +3,30 @@
     python -m values.table          in directory tests: writes the page
 
 Each case of rows.py is stored and read by the language that makes it, read by the other, stored there again, and read
-at home. The test beside this file fails when the page is not what is measured.
+at home. And a run of a flow takes it through a step of the other language, which only reads it; see passing.py. The
+test beside this file fails when the page is not what is measured.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import os
 import re
-import threading
-import warnings
-from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import scipy.sparse as sp
-from instep.values import (
-    NA,
-    NA_FLOAT,
-    ForeignObject,
-    LossWarning,
-    NamedList,
-    NamedVector,
-    NDArray,
-    ValueDecodeError,
-    ValueEncodeError,
-    encode,
-)
-from values.exchange import same
+from instep.values import ForeignObject, Loss, ValueDecodeError, ValueEncodeError, encode
+from values.cases import is_same, make
+from values.passing import pass_on
 from values.peer import R, read
 from values.rows import ROWS, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "values.md"
-
-NAMES = {
-    "dt": dt, "os": os, "threading": threading, "Decimal": Decimal, "Fraction": Fraction, "ZoneInfo": ZoneInfo,
-    "np": np, "pd": pd, "pl": pl, "pa": pa, "sp": sp, "NA": NA, "NA_FLOAT": NA_FLOAT, "NamedList": NamedList,
-    "NamedVector": NamedVector, "NDArray": NDArray,
-}  # fmt: skip
-"""What the code of Python's cases can name."""
 
 LONGEST = 90
 """Values are shown in as many characters."""
@@ -61,7 +39,7 @@ class Step:
     outcome: str
     """`same`, `read` or `refused`."""
     loss: str
-    """Names of the rules by which something was lost when it was stored."""
+    """Names of the rules by which something was lost when it was read and stored."""
     text: str
     """The value, or the name of the error."""
     manifest: bytes = b""
@@ -76,6 +54,8 @@ class Measured:
     own: Step
     other: Step | None
     back: Step | None
+    passed: str | None = None
+    """Whether it came back from a step of the other language that only read it: `exact`, or `changed`."""
 
 
 class PythonSide:
@@ -85,7 +65,7 @@ class PythonSide:
         self._last: Any = None
 
     def write(self, code: str) -> Step:
-        value = eval(code, dict(NAMES))
+        value = make(code)
         try:
             encoded = encode(value, on_loss="ignore", inline=True)
             self._last = read(encoded.manifest)
@@ -98,12 +78,13 @@ class PythonSide:
         return Step(outcome, _losses(encoded.losses), sketch(self._last), encoded.manifest)
 
     def store_again(self, manifest: bytes) -> Step:
+        lost: list[Loss] = []
         try:
-            value = read(manifest)
+            value = read(manifest, lambda losses, _: lost.extend(losses))
             encoded = encode(value, on_loss="ignore", inline=True)
         except (ValueEncodeError, ValueDecodeError) as error:
             return Step("refused", "", error.code)
-        return Step("read", _losses(encoded.losses), sketch(value), encoded.manifest)
+        return Step("read", _losses([*lost, *encoded.losses]), sketch(value), encoded.manifest)
 
     def read_back(self, manifest: bytes) -> Step:
         try:
@@ -136,19 +117,8 @@ class RSide:
 Side = PythonSide | RSide
 
 
-def _losses(losses: Any) -> str:
+def _losses(losses: Sequence[Loss]) -> str:
     return " ".join(dict.fromkeys(loss.rule for loss in losses))
-
-
-def is_same(a: Any, b: Any) -> bool:
-    """Says whether a value came back as it was."""
-    if isinstance(a, pl.DataFrame):
-        return isinstance(b, pl.DataFrame) and bool(a.equals(b)) and a.schema == b.schema
-    if sp.issparse(a):
-        return type(a) is type(b) and a.dtype == b.dtype and (a != b).nnz == 0
-    if isinstance(a, ForeignObject):
-        return isinstance(b, ForeignObject) and a.digest == b.digest
-    return same(a, b)
 
 
 def sketch(value: Any) -> str:
@@ -204,20 +174,20 @@ def _table(heading: str, other: str, cases: list[Measured]) -> list[str]:
     if not cases:
         return []
     lines = [
-        f"| {heading} stores | {heading} reads | {other} reads | {heading} reads it from {other} |",
-        "|---|---|---|---|",
+        f"| {heading} stores | {heading} reads | {other} reads | {heading} reads it, stored again by {other} "
+        f"| {heading} reads it, passed on by {other} |",
+        "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {_quoted(case.code)} | {_cell(case.own)} | {_cell(case.other)} | {_cell(case.back)} |"
+        f"| {_quoted(case.code)} | {_cell(case.own)} | {_cell(case.other)} | {_cell(case.back)} | {case.passed or ''} |"
         for case in cases
     ]
     return [*lines, ""]
 
 
-def _section(number: int, row: Row, python: PythonSide, r: RSide) -> list[str]:
-    in_python = [measure(code, python, r) for code in row.python]
-    in_r = [measure(code, r, python) for code in row.r]
-    tables = _table("Python", "R", in_python) + _table("R", "Python", in_r)
+def _section(number: int, row: Row, python: Mapping[str, Measured], r: Mapping[str, Measured]) -> list[str]:
+    tables = _table("Python", "R", [python[code] for code in row.python])
+    tables += _table("R", "Python", [r[code] for code in row.r])
     return [f"## {number}. {row.title}", "", row.rule, "", *tables]
 
 
@@ -226,14 +196,14 @@ INTRODUCTION = """\
 
 <!-- Written by tests/values/table.py, run by `make docs`, from what it measured. Do not edit. -->
 
-For each kind of value: what a language stores, what it reads again, what the other language reads, and what comes back
-when a step of the other language stores that again. *exact* means the same type, the same value, the same bits. A *loss*
-is told by a warning that carries the name of its rule; with `on_loss = "error"` it is an error. *refused* is an error
-that carries the code shown; nothing is stored, or read. In the last column, *exact* means the same as what the
-language reads of its own.
+For each kind of value: what a language stores, what it reads again, what the other language reads, what comes back when
+a step of the other language stores that again, and what comes back when a step of the other language only reads it.
+*exact* means the same type, the same value, the same bits; in the last two columns the same as what the language reads
+of its own. A *loss* is told by a warning that carries the name of its rule; with `on_loss = "error"` it is an error.
+*refused* is an error that carries the code shown; nothing is stored, or read.
 
-A value that a step does not change keeps its digest. It is not stored again, and is read as in the second column,
-however many steps of other languages it came through.
+The last column was measured in a run of a flow. A value that a step does not change keeps its digest, also when the
+step can't read it. It is not stored again, however many steps of other languages it goes through.
 """
 
 
@@ -241,13 +211,21 @@ def page() -> str:
     """Measures all cases and gives the page."""
     process = R("table.R")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LossWarning)
-            sides = PythonSide(), RSide(process)
-            lines = [line for number, row in enumerate(ROWS, 1) for line in _section(number, row, *sides)]
+        python, r = PythonSide(), RSide(process)
+        of_python = {code: measure(code, python, r) for row in ROWS for code in row.python}
+        of_r = {code: measure(code, r, python) for row in ROWS for code in row.r}
     finally:
         process.close()
+    of_python, of_r = _passed("python", of_python), _passed("r", of_r)
+    lines = [line for number, row in enumerate(ROWS, 1) for line in _section(number, row, of_python, of_r)]
     return "\n".join([INTRODUCTION, *lines]).rstrip() + "\n"
+
+
+def _passed(language: str, measured: Mapping[str, Measured]) -> dict[str, Measured]:
+    """Adds what becomes of values that the other language only reads."""
+    stored = [code for code, case in measured.items() if case.own.outcome != "refused"]
+    passed = pass_on(language, stored)
+    return {code: replace(case, passed=passed.get(code)) for code, case in measured.items()}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from instep_proto.v1 import graph_pb2, source_pb2
 
@@ -24,6 +24,9 @@ from instep._reference import FunctionReference
 from instep._source import Mistake, Place, assignment_line, find_class, real_file
 from instep._transition import Transition, read_step
 from instep.errors import ConfigInvalidError, InstepError
+
+if TYPE_CHECKING:
+    from instep.values import Encoded
 
 _LANGUAGE = "python"
 _MAX_CONSTANT_BYTES = 1024 * 1024
@@ -184,7 +187,9 @@ class _Reader:
             foreach=transition.foreach,
             condition=transition.condition,
             cases=[
-                graph_pb2.SwitchCase(key=_encoded(key, f"a key of the switch in {step}"), target=target)
+                graph_pb2.SwitchCase(
+                    key=_encoded(key, f"a key of the switch in {step}").manifest, target=target
+                )
                 for key, target in transition.cases
             ],
             location=_location(transition.place) if transition.place else None,
@@ -209,7 +214,7 @@ class _Reader:
         place = Place(real_file(state.file), state.line)
         try:
             value = value_of(config)
-            manifest = _encoded(plain(value), state.name)
+            manifest = _encoded(plain(value), state.name).manifest
         except InstepError as err:
             self._mistakes.append(Mistake(code="config-invalid", message=err.message, places=(place,)))
             return
@@ -248,14 +253,22 @@ class _Reader:
     def _constant(self, attribute: _Attribute) -> Iterator[graph_pb2.ConstantSpec]:
         place = attribute.place
         try:
-            manifest = _encoded(attribute.value, attribute.name)
+            stored = _encoded(attribute.value, attribute.name)
         except InstepError as err:
             self._mistakes.append(Mistake(code="constant-value", message=err.message, places=(place,)))
             return
-        if len(manifest) > _MAX_CONSTANT_BYTES:
-            self._mistakes.append(_too_large(attribute, len(manifest)))
+        if len(stored.manifest) > _MAX_CONSTANT_BYTES:
+            self._mistakes.append(_too_large(attribute, len(stored.manifest)))
             return
-        yield graph_pb2.ConstantSpec(name=attribute.name, manifest=manifest, location=_location(place))
+        yield graph_pb2.ConstantSpec(
+            name=attribute.name,
+            manifest=stored.manifest,
+            losses=(
+                graph_pb2.ValueLoss(rule=loss.rule, path=loss.path, message=loss.message)
+                for loss in stored.losses
+            ),
+            location=_location(place),
+        )
 
     def _isolation(self, name: object, step: str, place: Place) -> graph_pb2.Isolation:
         chosen = self._chosen("isolation", name, _ISOLATIONS, step, place)
@@ -335,7 +348,7 @@ def _typed(parameter: Parameter) -> graph_pb2.ParameterSpec:
     value = parameter.default_value()
     return graph_pb2.ParameterSpec(
         type=graph_pb2.ParameterType.Name(parameter.kind),
-        default=None if value is None else _encoded(value, parameter.name),
+        default=None if value is None else _encoded(value, parameter.name).manifest,
         has_function_default=parameter.has_function_default,
         separator=parameter.separator or "",
     )
@@ -362,11 +375,11 @@ def _is_constant(attribute: _Attribute) -> bool:
     return not is_code and not is_config and not attribute.name.startswith("_")
 
 
-def _encoded(value: object, name: str) -> bytes:
-    """Serializes a value, with all its parts in its manifest."""
+def _encoded(value: object, name: str) -> Encoded:
+    """Encodes a value, with all its parts in its manifest. What to do about its losses is decided by each run."""
     from instep.values import encode
 
-    return encode(value, name=name, inline=True).manifest
+    return encode(value, name=name, on_loss="ignore", inline=True)
 
 
 def _kind(transition: Transition) -> graph_pb2.TransitionKind:

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,10 @@ def generator() -> Iterator[int]:
     yield 1
 
 
-def refused(value: object) -> ValueEncodeError:
+def refused(value: object, inside: str = "") -> ValueEncodeError:
     with pytest.raises(ValueEncodeError) as caught:
         encode({"a": [1, value]}, name="result")
-    assert caught.value.path == 'self.result["a"][1]'
+    assert caught.value.path == f'self.result["a"][1]{inside}'
     assert caught.value.artifact == "result"  # type: ignore[attr-defined]
     return caught.value
 
@@ -96,15 +97,34 @@ def test_generator_is_refused_with_its_place() -> None:
     )
 
 
-@pytest.mark.parametrize("wrap", [lambda value: value, Box], ids=["itself", "inside of an object"])
-def test_thing_that_only_lives_in_this_process_is_refused(wrap: Any, tmp_path: Path) -> None:
+@dataclass(slots=True)
+class Slotted:
+    """Holds one thing in a slot."""
+
+    content: object
+
+
+@pytest.mark.parametrize(
+    ("wrap", "inside"),
+    [
+        (lambda value: value, ""),
+        (Box, ".content"),
+        (Slotted, ".content"),
+        (lambda value: Box({"deep": (1, [Box(value)])}), ".content['deep'][1][0].content"),
+        (lambda value: lambda: value, ".__closure__[0].cell_contents"),
+    ],
+    ids=["itself", "attribute", "slot", "deep", "closure"],
+)
+def test_thing_that_only_lives_in_this_process_is_refused_with_its_place(
+    wrap: Any, inside: str, tmp_path: Path
+) -> None:
     with (
         (tmp_path / "f").open("w") as file,
         socket.socket() as connection,
     ):
         database = sqlite3.connect(":memory:")
         for value in (file, connection, threading.Lock(), threading.RLock(), database, generator()):
-            assert refused(wrap(value)).code == "OPAQUE_HANDLE"
+            assert refused(wrap(value), inside).code == "OPAQUE_HANDLE"
         database.close()
 
 
@@ -117,7 +137,7 @@ def test_class_that_says_so_is_refused_at_any_depth() -> None:
         __instep_not_storable__ = "A flow cannot be stored. Store chosen attributes of it instead."
 
     assert "A flow cannot be stored." in str(refused(Flow()))
-    assert "holds a" in str(refused(Box(Flow())))
+    assert "A flow cannot be stored." in str(refused(Box(Flow()), ".content"))
 
 
 class Unpicklable:

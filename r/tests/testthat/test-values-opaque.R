@@ -55,6 +55,12 @@ test_that("pointers and connections are refused before anything is stored, with 
   expect_match(error$path, "con", fixed = TRUE)
 })
 
+test_that("an S4 object of a class that a script defines is kept", {
+  methods::setClass("ScriptSize", methods::representation(n = "numeric"), where = globalenv())
+  on.exit(methods::removeClass("ScriptSize", where = globalenv()))
+  expect_kept(list(size = methods::new("ScriptSize", n = 1)))
+})
+
 test_that("a pointer that is empty, and the one of data.table, are no obstacle", {
   expect_kept(list(methods::new("externalptr")))
   skip_if_not_installed("data.table")

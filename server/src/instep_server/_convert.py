@@ -29,6 +29,7 @@ from instep_server.core.graph_types import (
     SwitchCase,
     Transition,
     TransitionKind,
+    ValueLoss,
 )
 
 _ISOLATIONS = {
@@ -100,6 +101,7 @@ def fragment_from_proto(message: graph_pb2.FlowFragment) -> Fragment:
             ConstantSpec(
                 name=constant.name,
                 manifest=constant.manifest,
+                losses=tuple(loss_from_proto(loss) for loss in constant.losses),
                 location=location_from_proto(constant.location),
             )
             for constant in message.constants
@@ -205,6 +207,11 @@ def parameter_from_proto(message: graph_pb2.ParameterSpec) -> ParameterSpec:
     )
 
 
+def loss_from_proto(message: graph_pb2.ValueLoss) -> ValueLoss:
+    """Reads what a constant loses."""
+    return ValueLoss(rule=message.rule, path=message.path, message=message.message)
+
+
 def problem_from_proto(message: graph_pb2.GraphProblem) -> Problem:
     """Reads why a graph is refused."""
     return Problem(
@@ -234,6 +241,7 @@ def graph_to_proto(graph: Graph) -> graph_pb2.Graph:
             graph_pb2.ConstantSpec(
                 name=constant.name,
                 manifest=constant.manifest,
+                losses=(loss_to_proto(loss) for loss in constant.losses),
                 location=location_to_proto(constant.location),
             )
             for constant in graph.constants
@@ -246,6 +254,7 @@ def graph_to_proto(graph: Graph) -> graph_pb2.Graph:
         ),
         configs=(config_to_proto(config) for config in graph.configs),
         decorators=(decorator_to_proto(decorator) for decorator in graph.decorators),
+        on_loss=loss_policy_to_proto(graph.on_loss),
     )
 
 
@@ -348,6 +357,11 @@ def parameter_to_proto(parameter: ParameterSpec) -> graph_pb2.ParameterSpec:
         else None,
         location=location_to_proto(parameter.location),
     )
+
+
+def loss_to_proto(loss: ValueLoss) -> graph_pb2.ValueLoss:
+    """Writes what a constant loses."""
+    return graph_pb2.ValueLoss(rule=loss.rule, path=loss.path, message=loss.message)
 
 
 def problem_to_proto(problem: Problem) -> graph_pb2.GraphProblem:

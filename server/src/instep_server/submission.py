@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 from blake3 import blake3
@@ -17,7 +18,7 @@ from instep_server.blobs import blobs_of
 from instep_server.convert_run import artifact_from_row
 from instep_server.core.decorators import with_decorators
 from instep_server.core.environment import Artifact, ArtifactKind, Environment
-from instep_server.core.graph_types import Graph, ParameterSpec
+from instep_server.core.graph_types import Graph, LossPolicy, ParameterSpec
 from instep_server.core.policy import Resources
 from instep_server.core.project import ProjectError, RunProject, run_project
 from instep_server.core.states import RunState
@@ -250,8 +251,10 @@ class Submission:
             Parameters, constants and configs, as all tasks see them.
 
         Raises:
-            RequestError: PARAMETER_INVALID, or BLOB_MISSING.
+            RequestError: PARAMETER_INVALID, or BLOB_MISSING; GRAPH_INVALID when a constant loses something, which is
+                an error.
         """
+        self._refuse_losses()
         values = {**defaults, **self._values()}
         kept = self._origin.parameters if self._origin is not None else {}
         self._inputs = [kept[spec.variable] for spec in self.graph.parameters if spec.variable in kept]
@@ -379,6 +382,22 @@ class Submission:
         if spec.required:
             raise _invalid(spec.name, "It is required and has no value.")
         return spec.default if spec.default is not None else NONE_MANIFEST
+
+    def _refuse_losses(self) -> None:
+        """Refuses the run when a constant loses something and that is an error."""
+        if (loss_policy_from_proto(self._request.on_loss) or self.graph.on_loss) is not LossPolicy.ERROR:
+            return
+        reasons = [
+            f"Constant {spec.name!r} ({PurePath(spec.location.file).name}:{spec.location.line}) loses {loss.rule} at "
+            f"{loss.path}: {loss.message}"
+            for spec in self.graph.constants
+            for loss in spec.losses
+        ]
+        if reasons:
+            raise RequestError(
+                Reason.GRAPH_INVALID,
+                f"Flow {self.graph.flow!r} can't start without loss, as on_loss demands. {' '.join(reasons)}",
+            )
 
 
 _TYPES = {"null": "NoneType", "record": "dict", "pairs": "dict", "array": "array", "table": "table"}

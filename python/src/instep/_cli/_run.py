@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from instep_proto.v1.control_service_pb2 import LoadFlowResponse, Reuse
+    from instep_proto.v1.graph_pb2 import Graph
     from instep_proto.v1.run_pb2 import Run
 
     from instep._cli._session import Session
@@ -190,6 +191,7 @@ def _start(session: Session, signals: Signals, given: Mapping[str, Any], reuse: 
         return exit_code_of(loaded.problems)
     if not quiet:
         click.echo(f"    {summary(loaded.graph)}")
+    tell_losses(loaded.graph, given["on_loss"])
     return execute_run(session, signals, given, reuse, quiet=quiet)
 
 
@@ -231,6 +233,23 @@ def execute_run(
 
     report_failure(session, watched.run, session.loaded.graph)
     return FAILURE
+
+
+def tell_losses(graph: Graph, on_loss: str | None) -> None:
+    """Tells on stderr what the flow's constants lose, if losses are to be told.
+
+    Args:
+        graph: The flow's graph.
+        on_loss: What the run says about losses. None: what the flow says.
+    """
+    from instep_proto.v1.graph_pb2 import LOSS_POLICY_WARN
+
+    if on_loss == "warn" or (on_loss is None and graph.on_loss == LOSS_POLICY_WARN):
+        for spec in graph.constants:
+            for loss in spec.losses:
+                click.echo(
+                    f"Loss {loss.rule} in constant {spec.name!r} at {loss.path}: {loss.message}", err=True
+                )
 
 
 def _submit(session: Session, given: Mapping[str, Any], reuse: Reuse | None) -> Run:

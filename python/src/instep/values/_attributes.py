@@ -36,7 +36,9 @@ def note_attributes(reader: Reader, attrs: Sequence[pb.Attr], logical: str, pare
         names = ", ".join(map(repr, lost))
         reader.loss("R_ATTRIBUTES", f"Python has no place for what R says in the attributes {names}.")
     if any(attr.name == "r.na_level" for attr in attrs):
-        reader.loss("FACTOR_NA_LEVEL", "NA, which is a level of the factor in R, is a missing value in Python.")
+        reader.loss(
+            "FACTOR_NA_LEVEL", "NA, which is a level of the factor in R, is a missing value in Python."
+        )
 
 
 def _has_place(reader: Reader, attr: pb.Attr, logical: str, parent: int) -> bool:

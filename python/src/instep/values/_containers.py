@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import struct
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
@@ -12,8 +13,9 @@ from instep.errors import ValueEncodeError
 from instep.values._column import UTF8
 from instep.values._missing import NAN, is_na_float
 from instep.values._named import NamedList, NamedVector
-from instep.values._scalars import BOOL, FLOAT64, INT64, is_too_long, refuse_text
+from instep.values._scalars import BOOL, FLOAT64, INT64, TIME, is_too_long, refuse_text
 from instep.values._stream import Type
+from instep.values._times import microseconds_of_day
 from instep.values._writer import Writer
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _FAMILIES: Final[dict[str, Callable[[Iterable[object]], Collection[object]]]] = 
 }
 
 _VECTORS: Final[dict[type, tuple[str, Type]]] = {
+    datetime.time: ("time", TIME),
     bool: ("bool", BOOL),
     int: ("int64", INT64),
     float: ("float64", FLOAT64),
@@ -54,6 +57,11 @@ def _encode_vector(writer: Writer, values: Collection[object], kind: type, famil
     rows: Sequence[object] = values if isinstance(values, list | tuple) else sorted(values, key=_order)
     logical, stored = _VECTORS[kind]
     params = {"family": family}
+    if kind is datetime.time:
+        times: list[datetime.time | None] = list(rows)  # type: ignore[arg-type]
+        if any(time is not None and time.tzinfo is not None for time in times):
+            return None
+        rows = [None if time is None else microseconds_of_day(time) for time in times]
     if kind is float:
         missing = [value for value in rows if value != value]
         if missing:

@@ -173,7 +173,8 @@ def _item(reader: Reader, index: int) -> object:
         from instep.values._vectors import decode_element
 
         _check(index, node.vector.count)
-        note_attributes(reader, node.attrs, node.vector.logical, 0)
+        if node.origin == "r":
+            note_attributes(reader, node.attrs, node.vector.logical, 0)
         return decode_element(reader, node, index)
     value = reader.value(0, -1)
     if kind == "vector" and not (node.vector.shape == pb.SHAPE_SCALAR and isinstance(value, str)):

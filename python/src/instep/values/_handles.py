@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import types
 from _thread import LockType, RLock
-from typing import Final
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final
 
 MARK: Final = "__instep_not_storable__"
 """Class attribute that says why instances can't be stored, and what to do, in sentences."""
@@ -43,3 +45,51 @@ def not_storable(value: object) -> str | None:
         if named is not None:
             return named
     return None
+
+
+def place_of(target: object, value: object) -> str:
+    """Finds where an object is inside of a value.
+
+    Args:
+        target: The object.
+        value: What holds it, however deep.
+
+    Returns:
+        The shortest way there as Python code, such as `.fits[3].con`. Empty: it can't be told.
+    """
+    queue = deque([("", value)])
+    seen = {id(value)}
+    keep = []  # else what is made on the way could get the id of something that was seen
+    while queue:
+        path, current = queue.popleft()
+        for step, child in _inside(current):
+            if child is target:
+                return path + step
+            if id(child) not in seen:
+                seen.add(id(child))
+                keep.append(child)
+                queue.append((path + step, child))
+    return ""
+
+
+def _inside(value: Any) -> Iterator[tuple[str, object]]:
+    """Lists what an object holds, with the step that leads there."""
+    if isinstance(value, list | tuple):
+        yield from ((f"[{position}]", child) for position, child in enumerate(value))
+    elif isinstance(value, dict):
+        yield from ((f"[{key!r}]", child) for key, child in value.items())
+    elif isinstance(value, types.FunctionType):
+        for position, cell in enumerate(value.__closure__ or ()):
+            yield f".__closure__[{position}].cell_contents", cell.cell_contents
+    elif isinstance(value, types.MethodType):
+        yield ".__self__", value.__self__
+    if isinstance(value, type):
+        return
+    yield from ((f".{name}", child) for name, child in getattr(value, "__dict__", {}).items())
+    for kind in type(value).__mro__:
+        for name, slot in vars(kind).items():
+            if isinstance(slot, types.MemberDescriptorType) and kind.__module__ != "builtins":
+                try:
+                    yield f".{name}", slot.__get__(value)
+                except AttributeError:  # never set
+                    continue

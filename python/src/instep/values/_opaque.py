@@ -23,7 +23,7 @@ import cloudpickle
 from instep_proto.v1 import value_pb2 as pb
 
 from instep.values._foreign import ForeignObject, may_open
-from instep.values._handles import not_storable
+from instep.values._handles import not_storable, place_of
 from instep.values._user_code import is_user_code, user_modules, with_name
 from instep.values._writer import OWN_BLOB_BYTES, Writer
 
@@ -37,7 +37,17 @@ _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class _HandleError(Exception):
-    """The value holds something that must not be stored."""
+    """The value holds something that must not be stored.
+
+    Args:
+        handle: What it holds.
+        reason: Why it must not be stored, and what to store instead.
+    """
+
+    def __init__(self, handle: object, reason: str) -> None:
+        super().__init__(reason)
+        self.handle = handle
+        self.reason = reason
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -60,7 +70,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Looks at an object before it is pickled."""
         reason = not_storable(obj)
         if reason is not None:
-            raise _HandleError(f"holds a {class_name(type(obj))}. {reason}")
+            raise _HandleError(obj, reason)
         named = obj if isinstance(obj, type | types.FunctionType) else type(obj)
         self.packages.add((getattr(named, "__module__", None) or "").partition(".")[0])
         reduced = super().reducer_override(obj)
@@ -103,7 +113,10 @@ def _pickled(writer: Writer, value: object) -> tuple[memoryview, list[memoryview
     try:
         pickler.dump(value)
     except _HandleError as error:
-        writer.refuse("OPAQUE_HANDLE", f"is a {name} that {error}")
+        handle = class_name(type(error.handle))
+        inside = place_of(error.handle, value)
+        found = f"is a {handle}" if inside else f"is a {name} that holds a {handle}"
+        writer.refuse("OPAQUE_HANDLE", f"{found}. {error.reason}", inside)
     except RecursionError:
         writer.refuse("PICKLE_FAILED", f"is a {name} that is nested too deep to be pickled.")
     except Exception as error:  # noqa: BLE001  pickling runs code of the value's class, which may raise anything

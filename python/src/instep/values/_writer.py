@@ -125,15 +125,16 @@ class Writer:
             self._path.pop()
             self._open.discard(id(container))
 
-    def refuse(self, code: str, problem: str) -> NoReturn:
+    def refuse(self, code: str, problem: str, inside: str = "") -> NoReturn:
         """Raises the error that the value cannot be stored.
 
         Args:
             code: Name of the rule.
             problem: What is wrong with what is at the current place, as the rest of a sentence that begins with
                 that place, and what to do.
+            inside: Where inside of what is at the current place, such as `.con`. Empty: it is that itself.
         """
-        where = self.where()
+        where = self.where() + inside
         message = f"Artifact {self.name!r} can't be stored: {where} {problem}"
         raise ValueEncodeError(message, code=code, artifact=self.name, path=where)
 

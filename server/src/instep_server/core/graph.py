@@ -154,4 +154,5 @@ def _graph(merged: Merged, ends: Ends, shape: Shape, policies: _Policies) -> Gra
         start=ends.start or "",
         end=ends.end or "",
         files=merged.files,
+        on_loss=merged.on_loss,
     )

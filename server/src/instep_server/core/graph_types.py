@@ -205,6 +205,18 @@ class IncludeFileSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValueLoss:
+    """A detail of a constant that does not come back as it was."""
+
+    rule: str
+    """Name of the rule."""
+    path: str
+    """Where it happened first, in the notation of the file's language."""
+    message: str
+    """What was changed, one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterSpec:
     """A parameter of a flow."""
 
@@ -258,6 +270,8 @@ class ConstantSpec:
     """Name under which steps read it."""
     manifest: bytes
     """Serialized manifest of the value."""
+    losses: tuple[ValueLoss, ...] = ()
+    """What the value loses in being stored."""
     location: Location
     """Where it is declared."""
 
@@ -422,6 +436,8 @@ class Graph:
     """Name of the last step. The same as `start` in a flow of one step."""
     files: tuple[LoadedFile, ...]
     """The files that were loaded, the one that was asked for first."""
+    on_loss: LossPolicy
+    """What the flow says about losses, WARN when it says nothing."""
     _by_name: Mapping[str, GraphStep] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -130,7 +130,7 @@ class ControlServiceServicer:
 
         Errors:
         * NOT_FOUND (LOAD_UNKNOWN): load the flow again.
-        * FAILED_PRECONDITION (GRAPH_INVALID): the graph has problems.
+        * FAILED_PRECONDITION (GRAPH_INVALID): the graph has problems, or its constants losses, which are errors.
         * INVALID_ARGUMENT (PARAMETER_INVALID): a parameter is missing, unknown, or does not fit; or the function that
         gives its default failed.
         * INVALID_ARGUMENT (DECORATOR_INVALID): a decorator of `decorators` is unknown or does not fit.

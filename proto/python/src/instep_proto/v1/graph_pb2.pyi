@@ -223,17 +223,29 @@ class IncludeFileSpec(_message.Message):
     def __init__(self, is_text: _Optional[bool] = ..., encoding: _Optional[str] = ..., default_file: _Optional[str] = ...) -> None: ...
 
 class ConstantSpec(_message.Message):
-    __slots__ = ("name", "manifest", "location")
+    __slots__ = ("name", "manifest", "location", "losses")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
+    LOSSES_FIELD_NUMBER: _ClassVar[int]
     name: str
     manifest: bytes
     location: _source_pb2.SourceLocation
-    def __init__(self, name: _Optional[str] = ..., manifest: _Optional[bytes] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ...) -> None: ...
+    losses: _containers.RepeatedCompositeFieldContainer[ValueLoss]
+    def __init__(self, name: _Optional[str] = ..., manifest: _Optional[bytes] = ..., location: _Optional[_Union[_source_pb2.SourceLocation, _Mapping]] = ..., losses: _Optional[_Iterable[_Union[ValueLoss, _Mapping]]] = ...) -> None: ...
+
+class ValueLoss(_message.Message):
+    __slots__ = ("rule", "path", "message")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    path: str
+    message: str
+    def __init__(self, rule: _Optional[str] = ..., path: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Graph(_message.Message):
-    __slots__ = ("flow", "doc", "steps", "parameters", "constants", "start", "end", "files", "configs", "decorators")
+    __slots__ = ("flow", "doc", "steps", "parameters", "constants", "start", "end", "files", "configs", "decorators", "on_loss")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -244,6 +256,7 @@ class Graph(_message.Message):
     FILES_FIELD_NUMBER: _ClassVar[int]
     CONFIGS_FIELD_NUMBER: _ClassVar[int]
     DECORATORS_FIELD_NUMBER: _ClassVar[int]
+    ON_LOSS_FIELD_NUMBER: _ClassVar[int]
     flow: str
     doc: str
     steps: _containers.RepeatedCompositeFieldContainer[StepSpec]
@@ -254,7 +267,8 @@ class Graph(_message.Message):
     files: _containers.RepeatedCompositeFieldContainer[LoadedFile]
     configs: _containers.RepeatedCompositeFieldContainer[ConfigSpec]
     decorators: _containers.RepeatedCompositeFieldContainer[Decorator]
-    def __init__(self, flow: _Optional[str] = ..., doc: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., constants: _Optional[_Iterable[_Union[ConstantSpec, _Mapping]]] = ..., start: _Optional[str] = ..., end: _Optional[str] = ..., files: _Optional[_Iterable[_Union[LoadedFile, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[ConfigSpec, _Mapping]]] = ..., decorators: _Optional[_Iterable[_Union[Decorator, _Mapping]]] = ...) -> None: ...
+    on_loss: LossPolicy
+    def __init__(self, flow: _Optional[str] = ..., doc: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., constants: _Optional[_Iterable[_Union[ConstantSpec, _Mapping]]] = ..., start: _Optional[str] = ..., end: _Optional[str] = ..., files: _Optional[_Iterable[_Union[LoadedFile, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[ConfigSpec, _Mapping]]] = ..., decorators: _Optional[_Iterable[_Union[Decorator, _Mapping]]] = ..., on_loss: _Optional[_Union[LossPolicy, str]] = ...) -> None: ...
 
 class LoadedFile(_message.Message):
     __slots__ = ("language", "file", "digest")
