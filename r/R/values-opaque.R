@@ -88,8 +88,8 @@ handle_children <- function(x) {
   step <- function(value, step) list(value = value, step = step)
   children <- list()
   if (is.list(x)) {
-    x_names <- names(x)
     content <- unclass(x)
+    x_names <- names(content)
     for (i in seq_along(content)) {
       name <- if (is.null(x_names)) "" else x_names[[i]]
       label <- if (name %in% c("", NA)) sprintf("[[%d]]", i) else paste0("$", name)

@@ -29,11 +29,10 @@ namespace {
 constexpr std::size_t kVerifiedSize = std::size_t{1} << 20;
 
 void verify(Span bytes, const Digest& digest) {
-  if (bytes.size >= kVerifiedSize) return;
   Blake3 hasher;
   hasher.update(bytes.data, bytes.size);
   if (hash_text(hasher.finish()) != digest.hash) {
-    throw DecodeError("BLOB_DAMAGED", "The bytes of blob " + digest.hash + " do not have this hash.");
+    throw DecodeError("BLOB_CORRUPT", "The bytes of blob " + digest.hash + " do not have this hash.");
   }
 }
 
@@ -57,7 +56,7 @@ Span BlobReader::map_file(const std::string& path, const Digest& digest) {
   struct stat status;
   if (fstat(file.descriptor, &status) != 0) fail(path);
   if (status.st_size != digest.size) {
-    throw DecodeError("BLOB_DAMAGED", "The stored file " + path + " has " + std::to_string(status.st_size) +
+    throw DecodeError("BLOB_CORRUPT", "The stored file " + path + " has " + std::to_string(status.st_size) +
                                           " bytes, and not the " + std::to_string(digest.size) + " of its digest.");
   }
   const auto size = static_cast<std::size_t>(status.st_size);
@@ -67,6 +66,12 @@ Span BlobReader::map_file(const std::string& path, const Digest& digest) {
   mappings_.emplace_back(new Mapping{address, size});
   madvise(address, size, MADV_SEQUENTIAL);
   return {static_cast<const std::uint8_t*>(address), size};
+}
+
+Span BlobReader::read_manifest(const Digest& digest) {
+  const Span bytes = read(digest);
+  if (bytes.size >= kVerifiedSize) verify(bytes, digest);
+  return bytes;
 }
 
 Span BlobReader::read(const Digest& digest) {
@@ -80,13 +85,15 @@ Span BlobReader::read(const Digest& digest) {
   Span bytes;
   if (TYPEOF(answer) == RAWSXP) {
     bytes = {RAW(answer), static_cast<std::size_t>(XLENGTH(answer))};
-    require(bytes.size == static_cast<std::size_t>(digest.size), "A fetched blob has a wrong size.");
+    if (bytes.size != static_cast<std::size_t>(digest.size)) {
+      throw DecodeError("BLOB_CORRUPT", "Blob " + digest.hash + " has a wrong size.");
+    }
     raws_.push_back(answer);
   } else {
     require(TYPEOF(answer) == STRSXP && Rf_length(answer) == 1, "A fetched blob is neither a path nor raw bytes.");
     bytes = map_file(CHAR(STRING_ELT(answer, 0)), digest);
   }
-  verify(bytes, digest);
+  if (bytes.size < kVerifiedSize) verify(bytes, digest);
   known_[digest.hash] = bytes;
   return bytes;
 }

@@ -26,6 +26,8 @@ class BlobReader {
   // Throws DecodeError when the blob is not what its digest says. Large blobs are checked by size only: whoever
   // brought them here has checked them.
   Span read(const Digest& digest);
+  // The manifest of another artifact. It is always hashed: nothing else vouches for its parts.
+  Span read_manifest(const Digest& digest);
 
   SEXP fetch() const { return fetch_; }
 

@@ -472,7 +472,8 @@ std::unique_ptr<Encoded> encode(SEXP x, const EncodeOptions& options) {
     forced = {Position()};
     std::unique_ptr<Encoded> out = encode_once(x, options, forced);
     out->context.losses.push_back({"NOT_PORTABLE", "self$" + options.name,
-                                   "has too many parts or levels for other languages, so that only R can read it"});
+                                   "has more than " + std::to_string(kMaxNodes) + " elements that need a node, or is "
+                                   "nested deeper than " + std::to_string(kMaxDepth) + " levels, so only R can read it"});
     return out;
   }
 }

@@ -16,6 +16,8 @@ from .terminal import ROOT, SetupError, output_of, say, succeeds
 DESCRIPTION = ROOT / "r" / "DESCRIPTION"
 EXAMPLE_PACKAGES = ("ggplot2", "mgcv")
 """R packages of examples/pricing, beside those that the R package itself names."""
+TEST_PACKAGES = ("ranger", "survival")
+"""R packages whose models are among the values of docs/values.md."""
 
 _PART_OF_R = frozenset(
     {"R", "base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel", "splines"}
@@ -63,7 +65,7 @@ def missing_programs() -> list[Need]:
 
 
 def r_packages() -> list[RPackage]:
-    """Reads from r/DESCRIPTION which R packages Instep uses, and adds those of the examples."""
+    """Reads from r/DESCRIPTION which R packages Instep uses, and adds those of the examples and tests."""
     text = DESCRIPTION.read_text(encoding="utf-8")
     named: dict[str, RPackage] = {}
     for field in ("Imports", "LinkingTo", "Suggests"):
@@ -72,7 +74,7 @@ def r_packages() -> list[RPackage]:
             parts = re.match(r"\s*([\w.]+)\s*(?:\(>=\s*([\d.-]+)\))?", entry)
             if parts:
                 named[parts[1]] = RPackage(parts[1], parts[2] or "0")
-    for name in EXAMPLE_PACKAGES:
+    for name in EXAMPLE_PACKAGES + TEST_PACKAGES:
         named.setdefault(name, RPackage(name))
     return [package for name, package in sorted(named.items()) if name not in _PART_OF_R]
 

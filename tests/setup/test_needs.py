@@ -11,7 +11,7 @@ from scripts.instep_setup.needs import RPackage
 from scripts.instep_setup.terminal import SetupError
 
 
-def test_r_packages_come_from_the_description_and_the_examples(
+def test_r_packages_come_from_the_description_the_examples_and_the_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     description = tmp_path / "DESCRIPTION"
@@ -23,7 +23,7 @@ def test_r_packages_come_from_the_description_and_the_examples(
     found = needs.r_packages()
     assert RPackage("cli", "3.4.0") in found
     assert sorted(package.name for package in found) == [
-        *("Matrix", "cli", "cpp11", "data.table", "ggplot2", "mgcv", "rlang"),
+        *("Matrix", "cli", "cpp11", "data.table", "ggplot2", "mgcv", "ranger", "rlang", "survival"),
     ]
     assert RPackage("data.table").debian == "r-cran-data.table"
 

@@ -56,7 +56,9 @@ def is_same(a: Any, b: Any) -> bool:
     if isinstance(a, pl.Series):
         return isinstance(b, pl.Series) and bool(a.equals(b)) and a.dtype == b.dtype
     if isinstance(a, pd.Series):
-        return isinstance(b, pd.Series) and bool(a.equals(b) and a.index.equals(b.index) and a.dtype == b.dtype)
+        return isinstance(b, pd.Series) and bool(
+            a.equals(b) and a.index.equals(b.index) and a.dtype == b.dtype
+        )
     if sp.issparse(a):
         return type(a) is type(b) and a.dtype == b.dtype and (a != b).nnz == 0
     if isinstance(a, ForeignObject):

@@ -87,7 +87,9 @@ FLOWS = {
 }
 """By the language that makes the values: name and text of its file, and of that of the step between."""
 
-DIGESTS = "{name: [Flow('Passing').latest_run[step].task[name].sha for step in ('start', 'end')] for name in NAMES}"
+DIGESTS = (
+    "{name: [Flow('Passing').latest_run[step].task[name].sha for step in ('start', 'end')] for name in NAMES}"
+)
 
 
 def pass_on(language: str, codes: Sequence[str]) -> dict[str, str]:

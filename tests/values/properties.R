@@ -20,6 +20,8 @@ pick <- function(pool, n) pool[vapply(seq_len(n), \(i) choose(length(pool)), 1L)
 
 texts <- c("a", "", NA, "NA", "gr\u00fc\u00df", "\U0001f600", "tab\there", "b")
 
+time_of_day <- function(x) structure(x, units = "secs", class = "difftime", instep_time = TRUE)
+
 makers <- list(
   integer = \(n) pick(c(1L, NA, 0L, -.Machine$integer.max, .Machine$integer.max), n),
   double = \(n) pick(c(1, NA, NaN, 0, -0, Inf, -Inf, pi, 1e300, 5e-324), n),
@@ -36,7 +38,7 @@ makers <- list(
   local_time = \(n) structure(pick(c(0, NA, 1.7e9), n), class = c("POSIXct", "POSIXt")),
   duration = \(n) as.difftime(pick(c(1, NA, -2.5), n), units = pick(c("secs", "mins", "hours", "days", "weeks"), 1)),
   integer64 = \(n) pick(bit64::as.integer64(c("9007199254740993", NA, "-9223372036854775807")), n),
-  time = \(n) structure(pick(c(0, NA, 86399.5), n), units = "secs", class = "difftime", instep_time = TRUE),
+  time = \(n) time_of_day(pick(c(0, NA, 86399.5), n)),
   raw = \(n) pick(as.raw(c(1, 0, 255)), n),
   special = \(n) structure(pick(c(1L, NA), n), class = "special", note = "n")
 )
@@ -89,6 +91,7 @@ make_from <- function(bytes) {
 # What Python takes for a scalar: its type, or NA.
 scalar_kind <- function(x) {
   if (inherits(x, "special")) x <- keep(x, unclass(x))
+  if (!is.null(attr(x, "instep_time"))) return(if (length(x) == 1 && is.null(names(x)) && !is.na(x)) "time" else NA_character_)
   if (inherits(x, "integer64") && is.null(names(x))) return(if (length(x) == 1 && !is.na(x)) "integer" else NA_character_)
   is_scalar <- is.atomic(x) && length(x) == 1 && is.null(attributes(x)) && !(is.complex(x) || is.raw(x)) &&
     (is.double(x) || !is.na(x))
@@ -102,6 +105,7 @@ simplify <- function(x) {
   if (length(kinds) != 1 || is.na(kinds)) return(x)
   is_gap <- vapply(x, is.null, NA)
   if (any(is_gap) && kinds == "double" && any(vapply(present, \(y) is.na(y) && !is.nan(y), NA))) return(x)
+  if (kinds == "time") return(time_of_day(vapply(x, \(y) if (is.null(y)) NA_real_ else as.double(y), 1)))
   is_long <- any(vapply(present, inherits, NA, "integer64"))
   elements <- lapply(x, \(y) if (is.null(y)) NA else if (is_long) bit64::as.integer64(y) else as.vector(y))
   if (is_long) do.call(c, lapply(elements, bit64::as.integer64)) else unlist(elements)

@@ -178,7 +178,14 @@ ROWS = (
         "Lists of mixed content",
         "R has no tuples and sets: both come back as lists.",
         ("[1, 'a', None, [True]]", "(1, 'a')", "{1, 'a'}", "[1, 2.5]", "[]", "nested(200)", "nested(300)"),
-        ("list(1L, 'a', NULL)", "list()", "list(1L, 2L)", "structure(list(1L), unit = 'kg')", "nested(200)", "nested(300)"),
+        (
+            "list(1L, 'a', NULL)",
+            "list()",
+            "list(1L, 2L)",
+            "structure(list(1L), unit = 'kg')",
+            "nested(200)",
+            "nested(300)",
+        ),
     ),
     Row(
         "Lists of scalars of one type",
@@ -207,7 +214,13 @@ ROWS = (
         "Named vectors",
         "`instep.NamedVector` in Python.",
         ("NamedVector(np.array([1.0, 2.0]), ['a', None])", "NamedVector(['x', None], ['a', 'b'])"),
-        ("c(a = 1, b = 2)", "c(a = 'x')", "stats::setNames(1:2, c('a', NA))", "c(a = 1, a = 2)", "c(a = TRUE, 1)"),
+        (
+            "c(a = 1, b = 2)",
+            "c(a = 'x')",
+            "stats::setNames(1:2, c('a', NA))",
+            "c(a = 1, a = 2)",
+            "c(a = TRUE, 1)",
+        ),
     ),
     Row(
         "Matrices and arrays",

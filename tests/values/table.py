@@ -132,6 +132,10 @@ def sketch(value: Any) -> str:
         return f"{type(value).__module__.partition('.')[0]} frame {cells}"
     if isinstance(value, np.ma.MaskedArray):
         return f"masked_array({value.tolist()}, {value.dtype})"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{sketch(key)}: {sketch(element)}' for key, element in value.items())}}}"
+    if type(value) is list:
+        return f"[{', '.join(map(sketch, value))}]"
     if sp.issparse(value):
         return f"{type(value).__name__} {value.dtype} {value.shape[0]} x {value.shape[1]}"
     return re.sub(r"\s+", " ", repr(value))

@@ -20,6 +20,10 @@ def test_page_says_what_is_measured() -> None:
     )
 
 
+def test_values_that_a_step_only_reads_come_back() -> None:
+    assert "| changed |" not in PAGE.read_text()
+
+
 def test_page_has_all_rows() -> None:
     numbers = [int(number) for number in re.findall(r"^## (\d+)\. ", PAGE.read_text(), re.MULTILINE)]
     assert numbers == list(range(1, 35))

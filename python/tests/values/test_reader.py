@@ -79,6 +79,18 @@ def test_shared_manifest_is_read_in_its_place() -> None:
     assert found == [{"a": 1}, {"a": 1}]
 
 
+def test_types_that_are_not_registered_are_told_by_a_manifest_inside() -> None:
+    """A set of values whose type is not known here is a list, also when they are in a manifest of their own."""
+    inner = pb.Manifest.FromString(encode({"x": 1}, inline=True).manifest)
+    inner.nodes[0].registered_type = "not.registered"
+    data = inner.SerializeToString(deterministic=True)
+    blob = Blob.of(data)
+    outer = pb.Manifest(format=1, nodes=[pb.Node(seq=pb.Seq(values=[1], family="set"))])
+    shared = outer.nodes.add().shared
+    shared.hash, shared.size = blob.hash, blob.size
+    assert decode(outer.SerializeToString(), lambda digest, size: data) == [{"x": 1}]
+
+
 def test_shared_manifest_with_other_bytes_is_refused() -> None:
     inner = Blob.of(encode({"a": 1}, inline=True).manifest)
     manifest = pb.Manifest(format=1)

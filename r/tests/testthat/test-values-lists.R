@@ -35,6 +35,13 @@ test_that("a value that is too deep or has too many parts is stored for R alone"
   for (i in 1:300) deep <- list(deep)
   expect_equal(loss_codes(deep), "NOT_PORTABLE")
   expect_kept(deep, on_loss = "ignore")
+  long <- rep(list(1L, "a"), 500000)
+  expect_warning(
+    encoded <- encode_value(long, "x"),
+    "self\\$x: it has more than 1000000 elements that need a node, or", class = "instep_warning_loss"
+  )
+  expect_false(encoded$portable)
+  expect_error(encode_value(long, "x", on_loss = "error"), "NOT_PORTABLE", class = "instep_error_value_loss")
   nested <- list(1)
   for (i in 1:250) nested <- list(nested)
   expect_kept(nested)

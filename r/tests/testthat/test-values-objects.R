@@ -52,7 +52,17 @@ test_that("missing and damaged blobs are errors", {
   expect_identical(decode_value(encoded$manifest, \(hash, size) bytes), as.double(1:3000))
   bytes[[5000]] <- as.raw(bitwXor(as.integer(bytes[[5000]]), 1L))
   error <- expect_error(decode_value(encoded$manifest, \(hash, size) bytes), class = "instep_error_value_decode")
-  expect_equal(error$code, "BLOB_DAMAGED")
+  expect_equal(error$code, "BLOB_CORRUPT")
   expect_error(decode_value(encoded$manifest, \(hash, size) bytes[-1]), class = "instep_error_value_decode")
   expect_error(decode_value(encoded$manifest, \(hash, size) stop("no network")), class = "instep_error_value_decode")
+})
+
+test_that("a manifest inside of another one is hashed, whatever its size", {
+  inner <- encode_value(as.double(1:200000), inline = TRUE)
+  bytes <- inner$manifest
+  outer <- message_encode("Manifest", list(format = 1L, nodes = list(list(shared = inner$digest))))
+  expect_identical(decode_value(outer, \(hash, size) bytes), as.double(1:200000))
+  bytes[[1e6]] <- as.raw(bitwXor(as.integer(bytes[[1e6]]), 1L))
+  error <- expect_error(decode_value(outer, \(hash, size) bytes), class = "instep_error_value_decode")
+  expect_equal(error$code, "BLOB_CORRUPT")
 })
