@@ -169,8 +169,9 @@ class FlowSpec:
     """How the processes of tasks are made: `fork`, `spawn` or `reuse`. None: `fork`."""
     on_loss: ClassVar[str | None] = None
     """What to do about details of artifacts that do not come back as they were: `warn` tells each in the task's log,
-    `error` fails the attempt before anything is stored, `ignore` says nothing. Holds for all files of the flow; steps
-    and `run --on-loss` can say otherwise. None: `warn`."""
+    `error` fails the attempt before anything is stored, `ignore` says nothing. Holds for all files of the flow, and
+    for its constants: with `error` a run that would lose something of one does not start. Steps and `run --on-loss`
+    can say otherwise. None: `warn`."""
 
     __instep_not_storable__: ClassVar[str] = "A flow cannot be stored. Store chosen attributes of it instead."
     """Why no artifact can be a flow."""

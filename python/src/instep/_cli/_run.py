@@ -191,7 +191,7 @@ def _start(session: Session, signals: Signals, given: Mapping[str, Any], reuse: 
         return exit_code_of(loaded.problems)
     if not quiet:
         click.echo(f"    {summary(loaded.graph)}")
-    tell_losses(loaded.graph, given["on_loss"])
+    _tell_losses(loaded.graph, given["on_loss"])
     return execute_run(session, signals, given, reuse, quiet=quiet)
 
 
@@ -235,7 +235,7 @@ def execute_run(
     return FAILURE
 
 
-def tell_losses(graph: Graph, on_loss: str | None) -> None:
+def _tell_losses(graph: Graph, on_loss: str | None) -> None:
     """Tells on stderr what the flow's constants lose, if losses are to be told.
 
     Args:
