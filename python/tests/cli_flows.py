@@ -136,7 +136,7 @@ from instep import Flow, FlowSpec, step
 class Looking(FlowSpec):
     @step
     def start(self):
-        print("state of this run:", Flow("Looking").latest_run.state)
+        print("state of this run:", Flow("Looking").latest_run.status)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def test_interrupt_cancels_the_run_and_leaves_no_process(project: Project, file:
     assert time.monotonic() - begin < 20
     assert "Traceback" not in done.stderr
     wait_until(lambda: not project.left_behind(), seconds=5)
-    run = "(lambda run: [run.finished, run.successful, run.state.lower()])(Flow('Slow').latest_run)"
+    run = "(lambda run: [run.finished, run.successful, run.status])(Flow('Slow').latest_run)"
     finished, successful, state = project.read(run)
     assert not finished
     assert not successful

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from instep import errors
-    from instep._client import DataArtifact, Flow, Instep, Run, Step, Task
+    from instep._client import (
+        DataArtifact,
+        Flow,
+        Instep,
+        Run,
+        Step,
+        Task,
+        default_namespace,
+        get_namespace,
+        namespace,
+    )
     from instep._config import Config, config_expr
     from instep._current import current
     from instep._decorator import catch, environment, project, resources, retry, timeout
@@ -46,8 +56,11 @@ __all__ = [
     "catch",
     "config_expr",
     "current",
+    "default_namespace",
     "environment",
     "errors",
+    "get_namespace",
+    "namespace",
     "project",
     "py_function",
     "r_function",
@@ -81,7 +94,10 @@ _MODULES = {
     "catch": "instep._decorator",
     "config_expr": "instep._config",
     "current": "instep._current",
+    "default_namespace": "instep._client",
     "environment": "instep._decorator",
+    "get_namespace": "instep._client",
+    "namespace": "instep._client",
     "project": "instep._decorator",
     "py_function": "instep._reference",
     "r_function": "instep._reference",

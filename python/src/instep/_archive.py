@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 STREAMS = {"stdout": "LOG_STREAM_STDOUT", "stderr": "LOG_STREAM_STDERR"}
 """Names of LogStream."""
 
+RUNS_ON_FIRST_PAGE = 10
 RUNS_PER_PAGE = 100
+TASKS_ONE_BY_ONE = 4
 
 
 class Archive:
@@ -50,12 +53,16 @@ class Archive:
         self._log_pb = log_service_pb2
         self.reader: ArtifactReader = ArtifactReader(connection)
 
-    def flows(self) -> Sequence[str]:
-        """Names the flows that have runs, sorted."""
-        answer = self._connection.call(
-            "ControlService/ListFlows", self._pb.ListFlowsRequest(), self._pb.ListFlowsResponse
+    def flows(self, tags: Sequence[str] = ()) -> Sequence[str]:
+        """Names the flows that have runs, sorted.
+
+        Args:
+            tags: Only flows of which a run has all of these.
+        """
+        request = self._pb.ListFlowsRequest(tags=tags)
+        return list(
+            self._connection.call("ControlService/ListFlows", request, self._pb.ListFlowsResponse).flows
         )
-        return list(answer.flows)
 
     def run(self, flow: str, run_id: str = "") -> control_service_pb2.GetRunResponse:
         """Reads one run with its graph.
@@ -71,26 +78,62 @@ class Archive:
         return self._connection.call("ControlService/GetRun", request, self._pb.GetRunResponse)
 
     def runs(
-        self, flow: str = "", *, tags: Sequence[str] = (), states: Sequence[str] = (), limit: int = 0
+        self,
+        flow: str = "",
+        *,
+        tags: Sequence[str] = (),
+        states: Sequence[str] = (),
+        since_unix_ms: int = 0,
+        before_unix_ms: int = 0,
+        step: str = "",
     ) -> Iterator[run_pb2.Run]:
-        """Yields runs, newest first, page by page.
+        """Yields runs, newest first, page by page. Pages grow, so that a look at the newest run reads few others.
 
         Args:
             flow: Name of the flow. Empty: all flows.
             tags: Only runs that have all of these.
             states: Only runs in one of these states, named as in the protocol. Empty: all.
-            limit: At most so many. 0: all.
+            since_unix_ms: Only runs made then or later. 0: any.
+            before_unix_ms: Only runs made before that. 0: any.
+            step: Only runs that have a task of this step. Empty: any.
         """
-        after, left = "", limit
+        request = self._pb.ListRunsRequest(
+            flow=flow,
+            limit=RUNS_ON_FIRST_PAGE,
+            states=states,
+            tags=tags,
+            since_unix_ms=since_unix_ms,
+            before_unix_ms=before_unix_ms,
+            step=step,
+        )
         while True:
-            count = min(left, RUNS_PER_PAGE) if limit else RUNS_PER_PAGE
-            request = self._pb.ListRunsRequest(flow=flow, limit=count, states=states, tags=tags, after=after)
             answer = self._connection.call("ControlService/ListRuns", request, self._pb.ListRunsResponse)
             yield from answer.runs
-            left -= len(answer.runs)
-            after = answer.next
-            if not after or (limit and left <= 0):
+            if not answer.next:
                 return
+            request.after = answer.next
+            request.limit = min(2 * request.limit, RUNS_PER_PAGE)
+
+    def change_tags(
+        self, flow: str, run_id: str, *, remove: Sequence[str] = (), add: Sequence[str] = ()
+    ) -> run_pb2.Run:
+        """Changes the tags that people gave to a run: all that is asked for or nothing.
+
+        Args:
+            flow: Name of the flow.
+            run_id: Id of the run.
+            remove: Tags to remove, which goes first.
+            add: Tags to add.
+
+        Returns:
+            The run after the change.
+
+        Raises:
+            NotFoundError: There is no such run.
+            TagInvalidError: A tag is malformed, a system tag, or one too many.
+        """
+        request = self._pb.ChangeTagsRequest(flow=flow, run_id=run_id, remove=remove, add=add)
+        return self._connection.call("ControlService/ChangeTags", request, self._pb.ChangeTagsResponse).run
 
     def change_tags(
         self, flow: str, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
@@ -122,20 +165,52 @@ class Archive:
         request = self._pb.ListStepsRequest(flow=flow, run_id=run_id)
         return self._connection.call("ControlService/ListSteps", request, self._pb.ListStepsResponse).steps
 
-    def tasks(self, flow: str, run_id: str, step: str) -> Iterator[run_pb2.TaskRecord]:
-        """Yields the tasks of a step, newest first, page by page.
+    def tasks(
+        self, flow: str, run_id: str, step: str = "", *, states: Sequence[str] = (), before: int = 0
+    ) -> Iterator[run_pb2.TaskRecord]:
+        """Yields tasks, newest first, page by page.
+
+        Args:
+            flow: Name of the flow.
+            run_id: Id of the run.
+            step: Name of the step. Empty: all steps.
+            states: Only tasks in one of these states, named as in the protocol. Empty: all.
+            before: Only tasks whose ids are smaller. 0: all.
 
         Raises:
             NotFoundError: There is no such run or step.
         """
-        after = ""
+        request = self._pb.ListTasksRequest(
+            flow=flow, run_id=run_id, step=step, states=states, after_task_id=str(before) if before else ""
+        )
         while True:
-            request = self._pb.ListTasksRequest(flow=flow, run_id=run_id, step=step, after_task_id=after)
             answer = self._connection.call("ControlService/ListTasks", request, self._pb.ListTasksResponse)
             yield from answer.tasks
-            after = answer.next_after_task_id
-            if not after:
+            if not answer.next_after_task_id:
                 return
+            request.after_task_id = answer.next_after_task_id
+
+    def tasks_by_id(self, flow: str, run_id: str, ids: Sequence[str]) -> Iterator[run_pb2.TaskRecord]:
+        """Yields certain tasks, in the order in which they are named.
+
+        The tasks of a wide foreach have ids one after another, and are read page by page; few tasks one by one.
+
+        Args:
+            flow: Name of the flow.
+            run_id: Id of the run.
+            ids: Ids of the tasks.
+
+        Raises:
+            NotFoundError: There is no such run or task.
+        """
+        if len(ids) <= TASKS_ONE_BY_ONE:
+            yield from (self.task(flow, run_id, "", task_id) for task_id in ids)
+            return
+        wanted, oldest = set(ids), min(map(int, ids))
+        newest_first = self.tasks(flow, run_id, before=max(map(int, ids)) + 1)
+        near = takewhile(lambda task: int(task.task_id) >= oldest, newest_first)
+        found = {task.task_id: task for task in near if task.task_id in wanted}
+        yield from (found[task_id] for task_id in ids)
 
     def task(self, flow: str, run_id: str, step: str, task_id: str) -> run_pb2.TaskRecord:
         """Reads one task.
@@ -247,14 +322,17 @@ _lock = Lock()
 _left_behind: list[object] = []
 
 
-def archive() -> Archive:
-    """Gives the archive of the store that is in effect, and starts its orchestrator when none runs yet.
+def archive(home: Path | None = None) -> Archive:
+    """Gives the archive of a store, and starts its orchestrator when none runs yet.
+
+    Args:
+        home: The store's directory. None: the one that is in effect.
 
     Raises:
         StoreMissingError: There is no store.
         ServerFailedError: The orchestrator cannot be started.
     """
-    home = client_home()
+    home = home or client_home()
     with _lock:
         if home in _open and _open[home].server.ends_within(0):
             _open.pop(home).close()

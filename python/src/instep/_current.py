@@ -89,22 +89,24 @@ class Current:
 
     @property
     def run(self) -> Run | None:
-        """The run, as the client sees it."""
+        """The run, as the client sees it. What is reached from it is seen in any namespace."""
         task = self._task
         if task is None:
             return None
-        from instep._client import Run
+        from instep._client import Run, Scope
 
-        return Run(f"{task.flow}/{task.run_id}")
+        return Run._checked(Scope.everything(), (task.flow, task.run_id))
 
     @property
     def task(self) -> ClientTask | None:
-        """The task, as the client sees it."""
-        if self._task is None:
+        """The task, as the client sees it. What is reached from it is seen in any namespace."""
+        task = self._task
+        if task is None:
             return None
+        from instep._client import Scope
         from instep._client import Task as ClientTask
 
-        return ClientTask(f"{self.pathspec}")
+        return ClientTask._checked(Scope.everything(), (task.flow, task.run_id, task.step, task.task_id))
 
     @property
     def project_name(self) -> str:

@@ -8,6 +8,7 @@ parse a message. Errors that a server reports carry the same name in every langu
 
     InstepError
     ├── UsageError                      the caller's mistake
+    │   ├── NamespaceMismatchError      something exists, but outside of the namespace
     │   ├── NotFoundError               flow, run, step, task, attempt, artifact, origin of a resume
     │   ├── GraphInvalidError           the flow's graph cannot run
     │   ├── ParameterInvalidError       a parameter is missing or does not fit
@@ -98,6 +99,15 @@ class InstepInternalError(InstepError):
 
 class NotFoundError(UsageError):
     """Something that was named does not exist."""
+
+
+class NamespaceMismatchError(UsageError):
+    """Something exists, but its run does not have the tag that is the namespace."""
+
+    pathspec: str
+    """What was asked for."""
+    namespace: str
+    """The namespace."""
 
 
 class FlowUnknownError(NotFoundError):

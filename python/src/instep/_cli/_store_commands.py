@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from instep._archive import Archive, archive
 from instep._cli._inspect import TaskPath, dump, dump_options, log_options, show_logs
 from instep._cli._program import CONTEXT, Program, mark
-from instep._client import RUN_STATES, Flow, flow_of
+from instep._client import RUN_STATUSES, Flow, flow_of
 from instep._format import clock, counted, duration
 from instep.errors import PathspecInvalidError, UsageError
 
@@ -35,8 +36,8 @@ def store_program(quiet: bool) -> None:
 def runs(flow: str | None, limit: int) -> None:
     """List runs, newest first: those of FLOW, or all."""
     if flow is not None:
-        Flow(flow)
-    found = list(archive().runs(flow or "", limit=limit))
+        archive().run(flow)  # a flow that is not there is an error, and not one without runs
+    found = list(islice(archive().runs(flow or ""), limit))
     if not found:
         click.echo("There are no runs yet.")
     width = max((len(f"{run.flow}/{run.run_id}") for run in found), default=0)
@@ -110,7 +111,7 @@ def _only_flow(source: Archive, path: str) -> Flow:
 
 def _show_run_line(run: run_pb2.Run, width: int) -> None:
     name = f"{run.flow}/{run.run_id}"
-    state = RUN_STATES[run.state]
+    state = RUN_STATUSES[run.state]
     took = duration((run.finished_unix_ms - run.created_unix_ms) / 1000) if run.finished_unix_ms else ""
     tags = f"  {', '.join(run.user_tags)}" if run.user_tags else ""
     click.echo(
