@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 from cli_flows import FAILING, GREETING, SLOW, command, processes_about, started, wait_for, write
-from instep import DataArtifact, Flow, Instep, Run, Step, Task, default_namespace, errors
+from instep import (
+    DataArtifact,
+    Flow,
+    Instep,
+    Run,
+    Step,
+    Task,
+    default_namespace,
+    errors,
+    get_namespace,
+    namespace,
+)
 from instep._archive import archive, close_all
 
 
@@ -255,3 +266,213 @@ def test_a_client_elsewhere_reads_bytes_through_the_orchestrator(first: Run) -> 
     assert len(artifact.blobs) == 1
     artifact.object_root = ""
     assert reader.value(artifact) == "x" * 5000
+
+
+@pytest.fixture
+def second(store: Path) -> Iterator[Run]:
+    """A run whose tags a test may change: it has none at first."""
+    run = Run(f"Greeting/{(store / 'second').read_text()}")
+    yield run
+    if run.user_tags:
+        run.remove_tags(run.user_tags)
+
+
+def test_tags_are_changed_for_all_who_look(second: Run) -> None:
+    """Semantics 9.2, 9.3."""
+    held = second["start"].task
+    second.add_tag("a")
+    second.add_tags(["b", "c c", "ä"])
+    assert second.user_tags == held.user_tags == {"a", "b", "c c", "ä"}
+    assert second.tags == second.user_tags | second.system_tags
+    second.remove_tag("a")
+    second.remove_tags(["b", "absent"])
+    assert second.user_tags == Run(second.pathspec).user_tags == {"c c", "ä"}
+    second.replace_tag("c c", "d")
+    second.replace_tags(["d", "ä"], ["ä", "e"])
+    assert second.user_tags == {"ä", "e"}
+    second.add_tag(["e", "f"])
+    assert second.user_tags == {"ä", "e", "f"}
+
+
+def test_system_tags_stay(second: Run) -> None:
+    """Semantics 9.4, 9.5."""
+    second.add_tags(["user:ada", "mine"])
+    assert second.user_tags == {"mine"}
+    with pytest.raises(errors.TagInvalidError, match="system tag"):
+        second.remove_tags(["mine", "user:ada"])
+    assert second.user_tags == {"mine"}
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["", "x" * 501, "\ud800", b"bytes", 7, None, ["good", 7], [str(number) for number in range(51)]],
+    ids=["empty", "long", "surrogate", "bytes", "number", "none", "mixed", "many"],
+)
+def test_a_bad_tag_changes_nothing(second: Run, tag: str) -> None:
+    """Semantics 9.7."""
+    with pytest.raises(errors.TagInvalidError):
+        second.add_tag(tag)
+    assert second.user_tags == frozenset()
+
+
+def test_nothing_cannot_be_replaced_by_nothing(second: Run) -> None:
+    """Semantics 9.6."""
+    with pytest.raises(errors.TagInvalidError):
+        second.replace_tags([], [])
+
+
+def test_what_is_outside_of_the_namespace_is_not_seen(first: Run, second: Run) -> None:
+    """Semantics 9.8, 9.9, 11.17."""
+    assert namespace("first") == get_namespace() == "first"
+    assert [flow.id for flow in Instep()] == ["Greeting"]
+    assert list(Flow("Greeting")) == [first] == [Flow("Greeting").latest_run]
+    assert first.id in Flow("Greeting")
+    assert second.id not in Flow("Greeting")
+    for cls, path in (
+        (Flow, "Failing"),
+        (Run, second.pathspec),
+        (Step, f"{second.pathspec}/start"),
+        (Task, f"{second.pathspec}/start/1"),
+        (DataArtifact, f"{second.pathspec}/start/1/who"),
+    ):
+        with pytest.raises(errors.NamespaceMismatchError, match="not in the namespace 'first'"):
+            cls(path)
+    with pytest.raises(errors.NamespaceMismatchError):
+        Flow("Greeting")[second.id]
+    with pytest.raises(errors.TaskUnknownError):  # what does not exist is not found, in any namespace
+        Task(f"{second.pathspec}/start/99")
+    assert second.is_in_namespace()  # it was made before
+    assert namespace(None) is None
+    assert Run(second.pathspec) == second
+    assert default_namespace() == get_namespace() == "user:ada"
+
+
+def test_the_namespace_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTEP_NAMESPACE", "first")
+    assert get_namespace() == "first"
+    monkeypatch.setenv("INSTEP_NAMESPACE", "")
+    assert get_namespace() is None
+
+
+@pytest.mark.parametrize("name", ["", 7])
+def test_a_namespace_that_is_no_tag_is_refused(name: str) -> None:
+    with pytest.raises(errors.TagInvalidError):
+        namespace(name)
+
+
+def test_a_pickled_object_keeps_its_namespace(first: Run, second: Run) -> None:
+    """Semantics 11.13."""
+    namespace(None)
+    pickled = pickle.dumps((Run(second.pathspec), Run(second.pathspec)["start"].task.at_attempt(0)))
+    namespace("first")
+    run, task = pickle.loads(pickled)
+    assert (run, task.parent.parent) == (second, second)
+    assert len(list(run.parent)) == 2
+    assert task.metadata_dict["attempt"] == "0"
+
+
+def test_a_pickled_object_finds_its_store_from_another_folder(
+    first: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pickled = pickle.dumps(first["start"].task["who"])
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(pickled).data == "world"
+
+
+def test_runs_are_searched_by_status_time_step_and_tags(first: Run, second: Run) -> None:
+    """Semantics 9.10."""
+    flow = Flow("Greeting")
+    assert list(flow.runs(status="succeeded")) == [second, first]
+    assert list(flow.runs(status=["failed", "cancelled"])) == []
+    assert list(flow.runs("first", status="succeeded", since="1 hour", step="greet")) == [first]
+    assert list(flow.runs(step="nowhere")) == []
+    assert list(flow.runs(before=timedelta(hours=1))) == []
+    assert list(flow.runs(since=second.created_at)) == [second]
+    assert [run.id for run in Flow("Failing").runs(status="failed")] == ["1"]
+
+
+def test_tasks_and_steps_are_searched_by_tags_and_status(first: Run, failed: Run) -> None:
+    """Semantics 9.10."""
+    assert [task.index for task in failed["fit"].tasks(status="failed")] == [1]
+    assert [task.index for task in failed["fit"].tasks(status=["failed", "succeeded"])] == [1, 0]
+    assert len(list(first["greet"].tasks("first"))) == 3
+    assert list(first["greet"].tasks("first", "other")) == []
+    assert len(list(first.steps("first"))) == 4
+    assert list(first.steps("other")) == []
+
+
+@pytest.mark.parametrize(
+    "filters", [{"status": "fine"}, {"since": "a while"}, {"before": 7}], ids=["status", "since", "before"]
+)
+def test_a_search_for_what_cannot_be_is_refused(filters: dict[str, object]) -> None:
+    with pytest.raises(errors.UsageError):
+        Flow("Greeting").runs(**filters)
+
+
+def test_relatives_are_exactly_the_direct_ones(first: Run) -> None:
+    """Semantics 11.11."""
+    start, end = first["start"].task, first["end"].task
+    assert [task.index for task in start.child_tasks] == [0, 1, 2]
+    for task in first["greet"]:
+        assert list(task.parent_tasks) == [start]
+        assert list(task.child_tasks) == [first["gather"].task]
+    assert (list(start.parent_tasks), list(end.child_tasks)) == ([], [])
+    assert list(first["greet"].parent_steps) == [first["start"]]
+    assert list(first["greet"].child_steps) == [first["gather"]]
+    assert (list(first["start"].parent_steps), list(first["end"].child_steps)) == ([], [])
+
+
+def test_metadata_tell_of_attempts(first: Run, failed: Run) -> None:
+    """Semantics 11.9, 8.7."""
+    task = first["start"].task
+    assert [(entry.value, entry.task) for entry in task.metadata if entry.type == "attempt"] == [("0", task)]
+    assert task.metadata_dict["attempt-ok"] == "True"
+    assert int(task.metadata_dict["pid"]) > 0
+    assert not {"origin-run-id", "origin-task-id"} & set(task.metadata_dict)
+    assert next(iter(failed["fit"].tasks(status="failed"))).metadata_dict["attempt-ok"] == "False"
+    assert (first.origin_pathspec, first["start"].origin_pathspec, task.origin_pathspec) == (None, None, None)
+    assert task.runtime_name == "local"
+
+
+@pytest.mark.parametrize("attempt", [-1, 1, 99, "0", 0.0, False])
+def test_an_attempt_that_cannot_be_is_not_found(first: Run, attempt: int) -> None:
+    """Semantics 11.12."""
+    for cls, path in ((Task, "start/1"), (DataArtifact, "start/1/who")):
+        with pytest.raises(errors.AttemptUnknownError):
+            cls(f"{first.pathspec}/{path}", attempt=attempt)
+
+
+def test_repr_says_what_a_person_wants_to_know(first: Run, failed: Run) -> None:
+    def shown(thing: object) -> str:
+        return re.sub(r"\d+\.\d+ s", "T s", re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "WHEN", repr(thing)))
+
+    assert shown(first) == "<Run Greeting/1: succeeded in T s, started WHEN, by ada, tags first>"
+    assert shown(Flow("Failing")) == "<Flow Failing: latest run 1 failed in T s, started WHEN, by ada>"
+    assert shown(failed["fit"]) == "<Step Failing/1/fit: python, 2 tasks, 1 succeeded, 1 failed, T s>"
+    broken = next(failed["fit"].tasks(status="failed"))
+    assert shown(broken) == f"<Task {broken.pathspec}: failed in T s, index 1, ValueError: no such cut>"
+    assert shown(first["start"].task["who"]) == "<DataArtifact Greeting/1/start/1/who: str 'world', 387 B>"
+    assert "Failing, Greeting" in repr(Instep())
+    assert "people" in repr(first["start"].task.data)
+
+
+def test_notebooks_show_escaped_tables(first: Run, second: Run) -> None:
+    second.add_tag("<script>")
+    for thing in (Instep(), Flow("Greeting"), second):
+        assert "<script>" not in thing._repr_html_()
+        assert "&lt;script&gt;" in thing._repr_html_()
+    assert first["greet"]._repr_html_().count("<tr>") == 4
+    for thing in (first["start"].task, first["start"].task.data, first["start"].task.artifacts):
+        assert "<td" in thing._repr_html_()
+        assert "_hidden" not in first["start"].task._repr_html_()
+    assert "str &#x27;world&#x27;" in first["start"].task["who"]._repr_html_()
+
+
+def test_keys_can_be_completed(first: Run) -> None:
+    task = first["start"].task
+    assert {"Failing", "Greeting"} <= set(Instep()._ipython_key_completions_())
+    assert Flow("Greeting")._ipython_key_completions_() == ["2", "1"]
+    assert first._ipython_key_completions_() == ["end", "gather", "greet", "start"]
+    assert task.id in first["start"]._ipython_key_completions_()
+    assert {"people", "_hidden"} <= set(task._ipython_key_completions_())
+    assert {"people", "_hidden"} <= set(task.artifacts._ipython_key_completions_())

@@ -212,3 +212,126 @@ def test_artifact_that_is_not_touched_is_not_read(project: Project) -> None:
     project.call("lazy.py", "run")
     data = "(lambda d: [d.seen, d.also, 'big' in d.failed, 'big' in d])(Flow('Lazy').latest_run.data)"
     assert project.read(data) == [1, 1, True, True]
+
+
+def test_caught_and_retried_tasks_say_so(project: Project) -> None:
+    """Semantics 7.4, 7.13, 11.5, 11.7."""
+    project.write(
+        "policy.py",
+        """
+        from instep import FlowSpec, catch, current, retry, step
+
+        class Policy(FlowSpec):
+            include = ["policy.R"]
+
+            @retry(times=2)
+            @step
+            def start(self):
+                self.seen = current.retry_count
+                if current.retry_count < 2:
+                    raise ValueError(f"attempt {current.retry_count}")
+                self.next("broken")
+
+            @catch(var="ex")
+            @step
+            def end(self):
+                raise KeyError("late")
+
+        if __name__ == "__main__":
+            Policy()
+        """,
+    )
+    project.write(
+        "policy.R",
+        """
+        library(instep)
+        flow("Policy", include = "policy.py") |>
+          step("broken", \\(self) stop("no model"), catch(var = "why"), next_step = "end") |>
+          run()
+        """,
+    )
+    project.call("policy.py", "run")
+    project.write(
+        "look.py",
+        """
+        from instep import Flow, Task, errors
+
+        run = Flow("Policy").latest_run
+        assert (run.finished, run.successful, run.status) == (True, False, "succeeded")
+        assert Flow("Policy").latest_successful_run is None
+        start = run["start"].task
+        assert [(entry.name, entry.value) for entry in start.metadata if entry.type == "attempt"] == [
+            ("attempt", "0"), ("attempt", "1"), ("attempt", "2")
+        ]
+        assert (start.successful, start.exception, start.current_attempt) == (True, None, 2)
+        assert start.metadata_dict["attempt-ok"] == "True"
+        first = Task(start.pathspec, attempt=0)
+        assert (first.successful, first.finished) == (False, False)
+        assert (first.exception.exception, first.exception.type) == ("attempt 0", "builtins.ValueError")
+        assert first.metadata_dict["attempt-ok"] == "False"
+        for step, var in (("broken", "why"), ("end", "ex")):
+            task = run[step].task
+            assert (task.finished, task.successful, task.exception) == (True, False, None), step
+            assert "caught" in repr(task), repr(task)
+            assert "no model" in task.data.why.exception
+        print("looked")
+        """,
+    )
+    assert project.call("look.py").stdout == "looked\n"
+
+
+def test_objects_of_a_running_task_can_be_stored_and_tag_their_run(project: Project) -> None:
+    """Semantics 9.3, 10.2, 11.11, 11.14."""
+    project.write(
+        "own.py",
+        """
+        from instep import FlowSpec, current, namespace, step
+
+        namespace("nobody")
+
+        class Own(FlowSpec):
+            @step
+            def start(self):
+                self.numbers = list(range(20))
+                current.run.add_tag("from inside")
+                self.run_object, self.task_object = current.run, current.task
+                self.next("work", foreach="numbers")
+
+            @step
+            def work(self):
+                self.seen = sorted(current.run.user_tags)
+                self.next("join")
+
+            @step
+            def join(self, inputs):
+                self.run_object = inputs[0].run_object
+                self.task_object = inputs[0].task_object
+                self.seen = inputs[0].seen
+                self.next("end")
+
+            @step
+            def end(self):
+                self.again = [task.index for task in self.task_object.child_tasks]
+
+        if __name__ == "__main__":
+            Own()
+        """,
+    )
+    project.call("own.py", "run")
+    assert project.read("Flow('Own').latest_run.data.again") == list(range(20))
+    assert project.read("Flow('Own').latest_run.data.seen") == ["from inside"]
+    project.write(
+        "stored.py",
+        """
+        from instep import Flow, namespace
+
+        data = Flow("Own").latest_run.data
+        namespace("somewhere else")
+        run, task = data.run_object, data.task_object
+        assert run.successful and task.parent.parent == run and run in list(run.parent)
+        assert len(list(run["work"])) == len(list(task.child_tasks)) == 20
+        assert [parent.index for parent in run["join"].task.parent_tasks] == list(range(20))
+        print("stored")
+        """,
+    )
+    assert project.call("stored.py").stdout == "stored\n"
