@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_flows import FAILING, GREETING, SLOW, command, processes_about, started, wait_for, write
@@ -404,7 +405,7 @@ def test_tasks_and_steps_are_searched_by_tags_and_status(first: Run, failed: Run
 @pytest.mark.parametrize(
     "filters", [{"status": "fine"}, {"since": "a while"}, {"before": 7}], ids=["status", "since", "before"]
 )
-def test_a_search_for_what_cannot_be_is_refused(filters: dict[str, object]) -> None:
+def test_a_search_for_what_cannot_be_is_refused(filters: dict[str, Any]) -> None:
     with pytest.raises(errors.UsageError):
         Flow("Greeting").runs(**filters)
 
@@ -462,9 +463,10 @@ def test_notebooks_show_escaped_tables(first: Run, second: Run) -> None:
         assert "<script>" not in thing._repr_html_()
         assert "&lt;script&gt;" in thing._repr_html_()
     assert first["greet"]._repr_html_().count("<tr>") == 4
-    for thing in (first["start"].task, first["start"].task.data, first["start"].task.artifacts):
-        assert "<td" in thing._repr_html_()
-        assert "_hidden" not in first["start"].task._repr_html_()
+    task = first["start"].task
+    assert "_hidden" not in task._repr_html_()
+    for html in (task._repr_html_(), task.data._repr_html_(), task.artifacts._repr_html_()):
+        assert "<td" in html
     assert "str &#x27;world&#x27;" in first["start"].task["who"]._repr_html_()
 
 
