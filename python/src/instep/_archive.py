@@ -115,27 +115,6 @@ class Archive:
             request.limit = min(2 * request.limit, RUNS_PER_PAGE)
 
     def change_tags(
-        self, flow: str, run_id: str, *, remove: Sequence[str] = (), add: Sequence[str] = ()
-    ) -> run_pb2.Run:
-        """Changes the tags that people gave to a run: all that is asked for or nothing.
-
-        Args:
-            flow: Name of the flow.
-            run_id: Id of the run.
-            remove: Tags to remove, which goes first.
-            add: Tags to add.
-
-        Returns:
-            The run after the change.
-
-        Raises:
-            NotFoundError: There is no such run.
-            TagInvalidError: A tag is malformed, a system tag, or one too many.
-        """
-        request = self._pb.ChangeTagsRequest(flow=flow, run_id=run_id, remove=remove, add=add)
-        return self._connection.call("ControlService/ChangeTags", request, self._pb.ChangeTagsResponse).run
-
-    def change_tags(
         self, flow: str, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> run_pb2.Run:
         """Removes tags from a run, and adds others, at once.

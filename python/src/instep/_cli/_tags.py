@@ -144,7 +144,7 @@ def _find(command: Command, run_id: str | None, namespace: str) -> Run:
 
 
 def _latest(archive: Archive, flow: str, namespace: str) -> str:
-    latest = next(archive.runs(flow, tags=[namespace] if namespace else [], limit=1), None)
+    latest = next(archive.runs(flow, tags=[namespace] if namespace else []), None)
     return f"The latest run of {flow} is {latest.run_id}." if latest else f"{flow} has no run yet."
 
 
