@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from instep_server.core.environment import Artifact
 from instep_server.core.graph_types import Graph, TransitionKind
+from instep_server.core.past import Past
 from instep_server.core.planned import (
     Action,
     Outcome,
     PlannedTask,
     RunChanged,
     TaskChanged,
+    TaskCloned,
     TaskMade,
     TaskRetried,
 )
@@ -27,10 +29,15 @@ class Driver:
     """A plan with the tasks that are ready and active, as its actions tell."""
 
     def __init__(
-        self, graph: Graph, count: Callable[[PlannedTask], int] = lambda _: 2, *, max_num_splits: int = 1000
+        self,
+        graph: Graph,
+        count: Callable[[PlannedTask], int] = lambda _: 2,
+        *,
+        max_num_splits: int = 1000,
+        past: Past | None = None,
     ) -> None:
         inputs = {"p": artifact("p", "parameter")}
-        self.plan = Plan(graph, inputs, max_num_splits=max_num_splits, chance=lambda: 1.0)
+        self.plan = Plan(graph, inputs, max_num_splits=max_num_splits, chance=lambda: 1.0, past=past)
         self.count = count
         self.ready: dict[int, PlannedTask] = {}
         self.active: dict[int, PlannedTask] = {}
@@ -44,6 +51,8 @@ class Driver:
             match action:
                 case TaskMade(task):
                     self.ready[task.id] = task
+                case TaskCloned(task):
+                    self.done.append(task)
                 case TaskRetried(task):
                     self.waiting[task.id] = self.active.pop(task.id)
                 case TaskChanged(task, state):

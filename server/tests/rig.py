@@ -27,6 +27,7 @@ from instep_proto.v1 import (
     control_service_pb2,
     control_service_pb2_grpc,
     digest_pb2,
+    failure_pb2,
     graph_pb2,
     host_pb2,
     log_service_pb2,
@@ -75,6 +76,7 @@ class StepDef:
     script: dict[str, object] = field(default_factory=dict)
     isolation: graph_pb2.Isolation = graph_pb2.ISOLATION_FORK
     decorators: dict[str, dict[str, object]] = field(default_factory=dict)
+    code: str = ""
 
 
 def decorator(name: str, **arguments: object) -> graph_pb2.Decorator:
@@ -115,6 +117,7 @@ def fragment(file: Path, steps: Sequence[StepDef], **more: Any) -> graph_pb2.Flo
                 transition=transition(step),
                 takes_inputs=step.join,
                 isolation=step.isolation,
+                code=step.code,
                 decorators=[decorator(name, **arguments) for name, arguments in step.decorators.items()],
             )
             for step in steps
@@ -294,6 +297,42 @@ class Hand:
     def close(self) -> None:
         """Ends, as a host that crashes does."""
         self._pipe.close()
+
+
+class Hands:
+    """All workers of a run, played by the test: tasks are taken and ended in the order in which the test says.
+
+    Each task that succeeds leaves `trace` behind, which names it and its run.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._idle: dict[tuple[str, tuple[int, ...]], HandWorker] = {}
+
+    def take(self, step: str, *path: int) -> HandWorker:
+        """Waits until a task of a step has its worker."""
+        while (step, path) not in self._idle:
+            worker = self._rig.hand.worker()
+            worker.register()
+            task = worker.task
+            self._idle[task.step, tuple(frame.index for frame in task.foreach)] = worker
+        return self._idle.pop((step, path))
+
+    def succeed(self, step: str, *path: int, **success: Any) -> task_pb2.Task:
+        """Has the task of a step succeed."""
+        worker = self.take(step, *path)
+        task = worker.task
+        outputs = {"trace": f"{step}{list(path)} of run {task.run_id}", **success.pop("outputs", {})}
+        worker.succeed(worker.id, outputs=outputs, **success)
+        worker.exit()
+        return task
+
+    def fail(self, step: str, *path: int) -> None:
+        """Has the task of a step fail."""
+        worker = self.take(step, *path)
+        failure = failure_pb2.Failure(message=f"{step} failed")
+        worker.call("CompleteTask", completion_id=worker.id, failure=failure)
+        worker.exit()
 
 
 class HandWorker:

@@ -299,4 +299,4 @@ def test_what_an_attempt_looked_at_is_on_record(home: Path) -> None:
         rig.finish(rig.submit())
     with sqlite3.connect(Home(home).database) as connection:
         rows = connection.execute("SELECT reads FROM attempts ORDER BY task").fetchall()
-    assert [json.loads(row[0]) for row in rows] == [["a b", "x"], []]
+    assert [sorted(json.loads(row[0])) for row in rows] == [["a b", "x"], []]
