@@ -201,13 +201,17 @@ class _Reader:
             try:
                 arguments = _json_arguments(decorator, self._configs)
             except ConfigInvalidError as err:
-                self._mistakes.append(
-                    Mistake(code="config-invalid", message=err.message, step=step, places=(place,))
-                )
+                self._refuse_config(err, place, step)
             except (TypeError, ValueError) as err:
                 self._mistakes.append(_unwritable(decorator, step, place, err))
             else:
                 yield graph_pb2.Decorator(name=decorator.name, arguments=arguments, location=_location(place))
+
+    def _refuse_config(self, err: ConfigInvalidError, place: Place, step: str = "") -> None:
+        if not _failed_configs(self._flow):  # else that is told already, and is why
+            self._mistakes.append(
+                Mistake(code="config-invalid", message=err.message, step=step, places=(place,))
+            )
 
     def _config(self, variable: str, config: Config) -> Iterator[graph_pb2.ConfigSpec]:
         state = state_of(config)
@@ -236,8 +240,7 @@ class _Reader:
             parameter = declared.with_configs(self._configs)
             spec = _include_file(parameter) if isinstance(parameter, IncludeFile) else _typed(parameter)
         except ConfigInvalidError as err:
-            if not _failed_configs(self._flow):  # else it is told already
-                self._mistakes.append(Mistake(code="config-invalid", message=err.message, places=(place,)))
+            self._refuse_config(err, place)
             return
         except InstepError as err:
             self._mistakes.append(Mistake(code="parameter-default", message=err.message, places=(place,)))

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from instep._format import MARKS
-from instep.errors import InstepError
+from instep.errors import ConfigInvalidError, InstepError
 
 SUCCESS = 0
 FAILURE = 1
@@ -81,7 +81,7 @@ def execute(command: click.Command, arguments: Sequence[str], *, program: str, o
         return err.exit_code
     except InstepError as err:
         show_error(err)
-        return FAILURE
+        return USAGE if isinstance(err, ConfigInvalidError) else FAILURE
     except BrokenPipeError:
         _discard_output()  # whoever read it has seen enough
         return FAILURE

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from instep._cli._signals import HANDLED, Impatient
 from instep._home import flow_home
 from instep._server_process import ServerProcess
-from instep.errors import InstepError, ServerFailedError, TransportError
+from instep.errors import ConfigInvalidError, InstepError, ServerFailedError, TransportError
 
 if TYPE_CHECKING:
     from instep_proto.v1.control_service_pb2 import LoadFlowResponse
@@ -62,6 +62,7 @@ class Session:
         self._server: ServerProcess | None = None
         self.config_files: dict[str, str] = {}
         self.config_texts: dict[str, str] = {}
+        self._from_origin: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -116,9 +117,14 @@ class Session:
         )
         try:
             # No deadline: a user's file takes the time that it takes.
-            return self.connection.call("ControlService/LoadFlow", request, pb.LoadFlowResponse, timeout=None)
+            loaded = self.connection.call(
+                "ControlService/LoadFlow", request, pb.LoadFlowResponse, timeout=None
+            )
         except TransportError as err:
             raise self.explain(err) from err
+        if not loaded.problems:
+            self._check_configs({spec.name for spec in loaded.graph.configs})
+        return loaded
 
     def configure(self, texts: Mapping[str, str]) -> None:
         """Has the flow loaded with these texts of configs, but for those that were given on the command line.
@@ -131,7 +137,17 @@ class Session:
         }
         if new:
             self.config_texts.update(new)
+            self._from_origin.update(new)
             self.__dict__.pop("loaded", None)
+
+    def _check_configs(self, known: Collection[str]) -> None:
+        unknown = sorted({*self.config_files, *self.config_texts} - self._from_origin - set(known))
+        if unknown:
+            raise ConfigInvalidError(
+                f"Flow {self.flow.name!r} has no config {unknown[0]!r}. "
+                f"Its configs are {', '.join(map(repr, sorted(known))) or 'none'}.",
+                config=unknown[0],
+            )
 
     @property
     def flow_name(self) -> str:
