@@ -26,7 +26,9 @@ constant <- function(flow, name, value) {
       "constant_name"
     )
   }
-  manifest <- encode_value(value, name, inline = TRUE)$manifest
+  # What to do about losses is decided by each run.
+  encoded <- encode_value(value, name, "ignore", inline = TRUE)
+  manifest <- encoded$manifest
   if (length(manifest) > max_constant_bytes) {
     abort(
       c(
@@ -36,10 +38,15 @@ constant <- function(flow, name, value) {
       "constant_size"
     )
   }
-  flow$constants[[length(flow$constants) + 1L]] <- list(name = name, manifest = manifest, location = call_location())
+  flow$constants[[length(flow$constants) + 1L]] <- list(
+    name = name, manifest = manifest, losses = encoded$losses, location = call_location()
+  )
   flow
 }
 
 constant_spec <- function(constant, location) {
-  list(name = constant$name, manifest = constant$manifest, location = location)
+  losses <- lapply(constant$losses, \(loss) {
+    list(rule = loss$code, path = loss$path, message = paste0("it ", loss$message, "."))
+  })
+  list(name = constant$name, manifest = constant$manifest, losses = losses, location = location)
 }

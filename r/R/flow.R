@@ -12,8 +12,7 @@
 #'   loaded, `"spawn"` starts a fresh one per task, `"reuse"` lets one process run several tasks of one step.
 #' @param on_loss What to do about details of artifacts that do not come back as they were: `"warn"` tells each in the
 #'   task's log, `"error"` fails the attempt before anything is stored, `"ignore"` says nothing. It holds for all files
-#'   of the flow, and for constants that the flow's files in Python declare: with `"error"` a run that would lose something
-#'   of one does not start. [step()] and the option `--on-loss` of the command `run` can say otherwise. By default
+#'   of the flow, and for its constants: with `"error"` a run that would lose something of one does not start. [step()] and the option `--on-loss` of the command `run` can say otherwise. By default
 #'   `"warn"`.
 #' @returns A flow, an object of class `instep_flow`.
 #' @seealso The class `FlowSpec` is its twin in Python.

@@ -164,6 +164,25 @@ def test_loss_in_a_constant_is_told_by_the_command_unless_something_else_is_said
     assert project.call("lossy.py", "run", "--on-loss", "ignore").stderr == ""
 
 
+def test_loss_in_a_constant_of_r_is_told_or_starts_no_run(project: Project) -> None:
+    project.write(
+        "lossy.R",
+        r"""
+        library(instep)
+
+        flow("Lossy") |>
+          constant("day", as.Date("2024-02-29") + 0.5) |>
+          step("start", \(self) self$seen <- self$day) |>
+          run()
+        """,
+    )
+    told = "Loss DATE_FRACTION in constant 'day' at self$day: it has dates with a time of day, which is left out.\n"
+    assert project.call("lossy.R", "run").stderr == told
+    shown = project.call("lossy.R", "run", "--on-loss", "error", expect=None)
+    assert shown.status != 0
+    assert "Constant 'day' (lossy.R:4) loses DATE_FRACTION at self$day" in shown.text
+
+
 def test_loss_in_a_constant_that_is_an_error_starts_no_run(project: Project) -> None:
     project.write("lossy.py", CONSTANT.replace("{flow}", "on_loss = 'error'"))
     shown = project.call("lossy.py", "run", expect=1).text

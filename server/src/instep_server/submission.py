@@ -385,7 +385,7 @@ class Submission:
 
     def _refuse_losses(self) -> None:
         """Refuses the run when a constant loses something and that is an error."""
-        if (loss_policy_from_proto(self._request.on_loss) or self.graph.on_loss) is not LossPolicy.ERROR:
+        if (loss_policy_from_proto(self.options.on_loss) or self.graph.on_loss) is not LossPolicy.ERROR:
             return
         reasons = [
             f"Constant {spec.name!r} ({PurePath(spec.location.file).name}:{spec.location.line}) loses {loss.rule} at "
