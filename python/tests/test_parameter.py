@@ -161,20 +161,24 @@ def test_what_a_function_returns_fits_the_type(parameter: Parameter, returned: o
 @pytest.mark.parametrize(
     ("parameter", "returned", "expected"),
     [
-        (Parameter("x", default=lambda context: 1), 1, "returned 1 (int), but it must return text."),
+        (Parameter("x", default=lambda context: 1), 1, "It returned 1 (int), but must return text."),
         (
             Parameter("x", default=lambda context: 1, type=int),
             "1",
-            "returned '1' (str), but it must return a whole",
+            "It returned '1' (str), but must return a whole",
         ),
         (
             Parameter("x", default=lambda context: 1, type=bool),
             1,
-            "returned 1 (int), but it must return true",
+            "It returned 1 (int), but must return true",
         ),
-        (Parameter("x", default=lambda context: 1, type=int), True, "returned True (bool)"),
-        (Parameter("x", default=lambda context: 1, type=JSONType), {}, "but it must return JSON text."),
-        (Parameter("x", default=lambda context: 1, type=JSONType), "{", "returned must be JSON, not '{'"),
+        (Parameter("x", default=lambda context: 1, type=int), True, "It returned True (bool)"),
+        (Parameter("x", default=lambda context: 1, type=JSONType), {}, "but must return JSON text."),
+        (
+            Parameter("x", default=lambda context: 1, type=JSONType),
+            "{",
+            "What it returned must be JSON, not '{'",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_parameter(
@@ -183,4 +187,3 @@ def test_what_does_not_fit_is_refused_with_the_parameter(
     with pytest.raises(ParameterInvalidError) as caught:
         parameter.check_returned(returned)
     assert expected in caught.value.message
-    assert "the default of parameter 'x'" in caught.value.message

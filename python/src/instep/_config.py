@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ FILES = "INSTEP_FLOW_CONFIG"
 """Environment variable with a JSON object of paths, by name of the config."""
 VALUES = "INSTEP_FLOW_CONFIG_VALUE"
 """Environment variable with a JSON object of texts, by name of the config. A value that is no text stands for its JSON."""
+
+USAGE = 2
+"""Exit code for wrong usage."""
 
 Parser = Callable[[str], object]
 _Resolved = TypeVar("_Resolved")
@@ -111,8 +115,9 @@ class Config:
                 )
         except ConfigInvalidError as err:
             error = err  # told when the flow is read; a class body that needs the value now gets it at once
+            error.flow = str(caller.f_locals.get("__qualname__", ""))
             if not _flow.loads_only() and sys.excepthook is sys.__excepthook__:
-                sys.excepthook = _show_plainly
+                sys.excepthook = _trip
         state = ConfigState(name, help, text, value, error, caller.f_code.co_filename, caller.f_lineno)
         object.__setattr__(self, "_instep_state", state)
 
@@ -362,10 +367,18 @@ def _function(parser: str | Parser) -> Parser:
     return found
 
 
-def _show_plainly(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Shows a wrong config as the usage error that it is, when a class body trips over it."""
+def _trip(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Handles that the program's class body has tripped over a config, which is a usage error.
+
+    A run that is resumed brings its configs with it. But to find them takes the command line, and it is not there
+    yet. So it is started without this file, which it then has loaded with these configs.
+    """
     if not isinstance(error, ConfigInvalidError):
         sys.__excepthook__(kind, error, trace)
         return
+    if top_options(sys.argv[1:]).command == "resume":
+        program = [sys.executable, "-m", "instep._cli", "--language", "python", "--file", sys.argv[0]]
+        flow = ["--flow", str(getattr(error, "flow", "")), "--prog", f"python {shlex.quote(sys.argv[0])}"]
+        os.execv(sys.executable, [*program, *flow, "--", *sys.argv[1:]])
     print(f"Error: {error.message}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(USAGE)

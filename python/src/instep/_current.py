@@ -6,6 +6,8 @@ import tempfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from instep._client import Run
     from instep._client import Task as ClientTask
     from instep._task import Project, Task
@@ -86,6 +88,17 @@ class Current:
     def tempdir(self) -> str | None:
         """Directory for temporary files."""
         return tempfile.gettempdir() if self._task else None
+
+    @property
+    def graph(self) -> dict[str, Any] | None:
+        """The flow's graph as plain dictionaries: `name`, `start`, `end`, and `steps` by name, each with `type` and `next`."""
+        task = self._task
+        if task is None:
+            return None
+        from instep._archive import archive
+        from instep._graph_view import graph_info
+
+        return graph_info(archive().run(task.flow, task.run_id).graph)
 
     @property
     def run(self) -> Run | None:

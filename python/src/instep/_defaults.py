@@ -9,7 +9,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from instep_proto.v1 import host_pb2
 
@@ -114,7 +114,7 @@ def _death(status: int) -> Failure:
     return Failure(
         kind=FailureKind.WORKER_LOST,
         classes=(),
-        message=f"The process that called the functions for defaults of parameters {how}.",
+        message=f"Its process {how}.",
         language="",
     )
 
@@ -128,15 +128,11 @@ def _call(
 
 
 def _failure(name: str, err: BaseException) -> Failure:
-    """Says that a default failed. A value that does not fit says so itself; of an error its own text is the cause."""
+    """Says why a function did not give a default. Whoever reads it knows which function it is."""
+    failure = describe(err, FailureKind.USER_ERROR, {"parameter": name})
     if isinstance(err, ParameterInvalidError):
-        return describe(err, FailureKind.USER_ERROR, {"parameter": name})
-    wrapped = ParameterInvalidError(
-        f"The function for the default of parameter {name!r} failed: {type(err).__name__}: {err}.",
-        parameter=name,
-    )
-    wrapped.__cause__ = err
-    return describe(wrapped, FailureKind.USER_ERROR, {"parameter": name})
+        return failure
+    return replace(failure, message=f"{type(err).__name__}: {failure.message}")
 
 
 def _declared(flow: type[FlowSpec]) -> dict[str, Parameter]:

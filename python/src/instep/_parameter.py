@@ -181,13 +181,12 @@ class Parameter:
             value: What it returned.
 
         Raises:
-            ParameterInvalidError: It does not fit the type.
+            ParameterInvalidError: It does not fit the type. The message speaks of the function as `it`.
         """
         kind = self.kind
         if kind in (ParameterKind.STRING, ParameterKind.JSON):
             if isinstance(value, str):
-                whose = f"What the function for the default of parameter '{self.name}' returned"
-                return _convert(value, kind, self.separator or "", self.name, whose)
+                return _convert(value, kind, self.separator or "", self.name, "What it returned")
             if not (self.separator and isinstance(value, list | tuple)):
                 raise self._misfit(kind, value)
         try:
@@ -198,8 +197,7 @@ class Parameter:
     def _misfit(self, kind: ParameterKind, value: object) -> ParameterInvalidError:
         expected = "JSON text" if kind is ParameterKind.JSON else _EXPECTED[kind]
         return ParameterInvalidError(
-            f"The function for the default of parameter '{self.name}' returned {_shortened_repr(value)} "
-            f"({type(value).__name__}), but it must return {expected}.",
+            f"It returned {_shortened_repr(value)} ({type(value).__name__}), but must return {expected}.",
             parameter=self.name,
         )
 

@@ -149,6 +149,9 @@ class ParameterInvalidError(UsageError):
 class ConfigInvalidError(UsageError):
     """A config has no value, or one that cannot be read; or an expression with configs cannot be evaluated."""
 
+    flow: str = ""
+    """Name of the flow. Empty: it is not known."""
+
 
 class DecoratorInvalidError(UsageError):
     """A decorator is unknown, has wrong arguments, or is where it cannot be."""
