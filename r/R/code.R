@@ -5,7 +5,7 @@
 # it sources as well. All names and texts in a function count as names that it may reach: a local variable that happens
 # to have the name of a global function makes the digest change more often than needed, never too seldom. A name is
 # looked up from the function's own environment to the global one, so what a function factory has captured is found;
-# packages are not the user's own.
+# packages are not the user's own. What follows `$` and `@` is an element of what precedes it, and no such name.
 
 # Digest, as text, of the code of a step. Empty: it is not known.
 step_code <- function(reference, folder) {
@@ -30,6 +30,12 @@ code_digest <- function(fun) {
 }
 
 walk_value <- function(walk, name, value) {
+  if (is_flow(value)) {
+    return(invisible()) # where its steps stand in the file is no matter
+  }
+  if (is_config(value)) {
+    value <- as.list(value)
+  }
   if (is.function(value) || is.environment(value)) {
     known <- Position(\(seen) identical(seen, value), walk$seen)
     if (!is.na(known)) {
@@ -57,7 +63,7 @@ walk_function <- function(walk, name, fun) {
   fun <- utils::removeSource(fun)
   code <- as.call(c(list(as.name("{")), Filter(\(default) !identical(default, quote(expr = )), formals(fun)), body(fun)))
   note_code(walk, name, deparse(fun, control = c("keepNA", "keepInteger", "digits17")))
-  for (reached in sort(unique(c(all.names(code), code_texts(code))), method = "radix")) {
+  for (reached in sort(unique(code_words(code)), method = "radix")) {
     owner <- own_environment(reached, environment(fun))
     if (!is.null(owner)) walk_value(walk, reached, get(reached, owner, inherits = FALSE))
   }
@@ -92,16 +98,20 @@ is_package_environment <- function(x) isNamespace(x) || identical(x, baseenv()) 
 
 is_shared_environment <- function(x) is_package_environment(x) || identical(x, globalenv())
 
-# All texts in code: functions and objects can be reached by these as well, as in do.call("fit", ...).
-code_texts <- function(code) {
+# All names in code, and all texts: functions and objects can be reached by these as well, as in do.call("fit", ...).
+code_words <- function(code, names = TRUE) {
   if (is.character(code)) {
     return(code)
+  }
+  if (is.symbol(code)) {
+    return(if (names) as.character(code))
   }
   if (!is.call(code) && !is.pairlist(code) && !is.expression(code)) {
     return(character())
   }
-  parts <- Filter(\(part) !identical(part, quote(expr = )), as.list(code))
-  unlist(lapply(parts, code_texts))
+  is_element <- is.call(code) && (identical(code[[1L]], quote(`$`)) || identical(code[[1L]], quote(`@`)))
+  parts <- if (is_element) list(code[[2L]]) else Filter(\(part) !identical(part, quote(expr = )), as.list(code))
+  unlist(lapply(parts, code_words, names))
 }
 
 # Digest of a function of another R file: of all its code, and that of the R files that it names.
@@ -112,7 +122,7 @@ code_file_digest <- function(file, name) {
     seen <<- c(seen, file)
     code <- parse(file, keep.source = FALSE, encoding = "UTF-8")
     texts <<- c(texts, vapply(code, \(call) paste(deparse(call), collapse = "\n"), ""))
-    named <- grep("[.][Rr]$", code_texts(code), value = TRUE)
+    named <- grep("[.][Rr]$", code_words(code, names = FALSE), value = TRUE)
     for (other in setdiff(resolve_path(named, dirname(file)), seen)) {
       if (file.exists(other)) visit(other)
     }

@@ -289,3 +289,178 @@ def test_a_default_that_fails_ends_the_run_before_any_task(project: Project) -> 
     assert "no network" in done.text
     assert "Task is starting" not in done.text
     project.call("broken.R", "run", "--p", "given")
+
+
+REUSED = {
+    "reused.py": r"""
+        from instep import FlowSpec, step
+
+        class Reused(FlowSpec):
+            include = ["reused.R"]
+
+            @step
+            def start(self):
+                self.x = 2
+                self.unread = 1
+                self.next("double")
+
+            @step
+            def end(self):
+                print(self.y)
+
+        if __name__ == "__main__":
+            Reused()
+    """,
+    "reused.R": r"""
+        library(instep)
+        source("helpers.R")
+
+        flow("Reused", include = "reused.py") |>
+          step("double", \(self) self$y <- double(self$x), next_step = c("left", "right")) |>
+          step("left", \(self) self$kept <- is.null(tryCatch(self$z, error = \(e) NULL)), next_step = "join") |>
+          step("right", next_step = "join") |>
+          step("join", \(self, inputs) merge_artifacts(self, inputs, include = "y"), next_step = "end") |>
+          run()
+    """,
+    "helpers.R": "double <- function(x) x * factor\nfactor <- 2\n",
+}
+
+
+def _what_became(project: Project, *command: str) -> dict[str, str]:
+    """Runs a command and tells of each step whether it was cloned or ran."""
+    lines = project.call(*command).stdout.splitlines()
+    said = [line.split("Step ", 1)[1].split(": ", 1) for line in lines if " Step " in line]
+    return {name: what.split()[0] for name, what in said}
+
+
+def test_what_reaches_the_same_code_and_inputs_is_taken_over(project: Project) -> None:
+    """The code of an R step is its function and what it reaches in the flow's own files; see `run --reuse`."""
+    for name, text in REUSED.items():
+        project.write(name, text)
+    project.call("reused.R", "run")
+    steps = ["double", "end", "join", "left", "right", "start"]
+    # The file is loaded in another way when the other language is in charge; layout and comments are no code.
+    project.write("helpers.R", "# Doubles.\ndouble <- function(x)\n  x * factor\nfactor <- 2\nother <- 1\n")
+    assert _what_became(project, "reused.py", "run", "--reuse") == dict.fromkeys(steps, "cloned")
+    python = REUSED["reused.py"]
+    project.write("reused.py", python.replace("self.unread = 1", "self.unread = 2"))
+    assert _what_became(project, "reused.R", "run", "--reuse") == {
+        **dict.fromkeys(steps, "cloned"),
+        "start": "ran",
+    }
+    project.write("reused.py", python.replace("self.unread = 1", "self.unread = self.z = 2"))
+    became = _what_became(project, "reused.R", "run", "--reuse")
+    assert {step for step, what in became.items() if what == "ran"} == {"start", "left"}
+    project.write("helpers.R", "double <- function(x) x * factor\nfactor <- 3\n")
+    became = _what_became(project, "reused.R", "run", "--reuse")
+    assert {step for step, what in became.items() if what == "ran"} == {"double", "join", "end"}
+    assert project.read("Flow('Reused').latest_run.data.y") == 6
+
+
+def test_a_failed_run_in_r_is_resumed(project: Project) -> None:
+    """8.3, 8.4, 8.9, 8.10, 15.9: with the origin's parameters and configs, from run() as well."""
+    project.write(
+        "resumed.R",
+        r"""
+        library(instep)
+        settings <- config("settings", default_value = list(n = 1L))
+        flow("Resumed", settings) |>
+          parameter("p", default = 1L) |>
+          step("start", \(self) self$items <- 1:3, next_step = "work", foreach = "items") |>
+          step("work", \(self) {
+            if (self$input == 2L && !file.exists("fixed")) stop("broken")
+            self$value <- self$input * self$settings$n * self$p
+            self$origin <- current("origin_run_id", default = "none")
+          }, next_step = "join") |>
+          step("join", \(self, inputs) {
+            self$values <- unlist(gather_inputs(inputs, "value"))
+            self$origins <- unlist(gather_inputs(inputs, "origin"))
+          }, next_step = "end") |>
+          step("end") |>
+          run(resume = if (file.exists("fixed")) TRUE)
+        """,
+    )
+    project.call(
+        "resumed.R",
+        "--config-value",
+        "settings",
+        '{"n": 10}',
+        "run",
+        "--p",
+        "2",
+        "--max-workers",
+        "1",
+        expect=1,
+    )
+    project.write("fixed", "")
+    done = project.call("resumed.R")
+    assert "resumes run 1" in done.text
+    data = project.read("(lambda d: [d.values.tolist(), list(d.origins)])(Flow('Resumed').latest_run.data)")
+    assert data[0] == [20, 40, 60]
+    assert data[1][:2] == ["none", "1"]
+
+
+def test_a_step_in_r_knows_its_task(project: Project) -> None:
+    """10.1, 10.2, 10.4, 10.5: as the client shows it later."""
+    project.write(
+        "known.R",
+        r"""
+        library(instep)
+        flow("Known", project(name = "atlas", branch = "blue")) |>
+          parameter("p", default = 1L) |>
+          step("start", \(self) {
+            names <- c("flow_name", "run_id", "step_name", "task_id", "pathspec", "username", "tags", "project_name",
+              "branch_name", "project_flow_name")
+            self$facts <- sapply(names, current, simplify = FALSE)
+            self$production <- c(current("is_production"), current("is_user_branch"), current("is_running_flow"))
+            self$missing <- c(is.null(current("origin_run_id")), current("none", default = TRUE))
+            self$graph <- current("graph")
+            self$task <- current("task")
+          }, next_step = "end") |>
+          step("end", \(self) self$again <- c(self$task$pathspec, self$task$parent$id, current("run")$pathspec)) |>
+          run()
+        """,
+    )
+    project.environment["INSTEP_USER"] = "ada"
+    project.call("known.R", "run", "--tag", "mine")
+    facts = project.read("dict(Flow('Known').latest_run['start'].task.data.facts)")
+    path = project.read("Flow('Known').latest_run['start'].task.pathspec")
+    flow, run, step, task = path.split("/")
+    assert facts == {
+        "flow_name": flow,
+        "run_id": run,
+        "step_name": step,
+        "task_id": task,
+        "pathspec": path,
+        "username": "ada",
+        "tags": "mine",
+        "project_name": "atlas",
+        "branch_name": "test.blue",
+        "project_flow_name": "atlas.test.blue.Known",
+    }
+    data = project.read(
+        "(lambda d: [d.production.tolist(), d.missing.tolist(), dict(d.graph['steps'])['start']['next_step'],"
+        " d.graph['start'], list(d.again)])(Flow('Known').latest_run.data)"
+    )
+    assert data == [[False, False, True], [True, True], "end", "start", [path, "start", f"Known/{run}"]]
+
+
+def test_what_a_script_cannot_start_is_said_without_a_backtrace(project: Project) -> None:
+    """13.2: exit status 1."""
+    project.write("choice.R", CHOICE.replace("{body}", "NULL"))
+    project.environment["INSTEP_PYTHON"] = "/nowhere/python"
+    done = project.call("choice.R", "run", expect=1)
+    assert "Error: Instep's orchestrator can't be started with '/nowhere/python'." in done.text
+    assert "instep:::" not in done.text
+    assert "Backtrace" not in done.text
+
+
+def test_a_flow_without_a_file_names_none_in_its_hints(project: Project) -> None:
+    """A flow that was typed at R's prompt is looked at from there."""
+    code = """
+        library(instep)
+        flow("Typed") |> step("start", \\(self) stop("no"), next_step = "end") |> step("end") |> run()
+    """
+    done = project.call("R", "--no-echo", "--no-save", "-e", " ; ".join(code.split("\n")[1:3]), expect=1)
+    assert 'cat(task_client("Typed/1/start/1")$stderr)' in done.text
+    assert "Typed.R logs" not in done.text

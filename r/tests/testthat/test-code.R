@@ -57,3 +57,12 @@ test_that("the code of another R file's function is that of the file, and of tho
   expect_identical(of(r_function("none.R", "fit")), "")
   expect_identical(of(py_function("prep.py", "fit")), "")
 })
+
+test_that("elements are no names, and of a config its value counts", {
+  using <- \(...) digest("f <- function(self) self$settings$n", ...)
+  expect_identical(using("settings <- 1"), using("settings <- 2"))
+  reading <- \(value, ...) digest(..., paste0("settings <- instep::config('s', default_value = '", value, "')"),
+    "f <- function(self) settings$n")
+  expect_identical(reading("{\"n\": 1}"), reading("{\"n\": 1}", "", ""))
+  expect_false(reading("{\"n\": 1}") == reading("{\"n\": 2}"))
+})
