@@ -567,7 +567,7 @@ def _worker(fork: host_pb2.ForkWorker, scripts: dict[str, dict[str, object]]) ->
 def _run(task, script, request, stub, metadata) -> None:
     """Does what the script of a step says, and fills in the report."""
     if task.catch.only_handle:
-        _set(request.success, task.catch.var, f"handled: {task.previous_failure.message}")
+        _set(request.success.outputs, task.catch.var, f"handled: {task.previous_failure.message}")
         request.success.caught.CopyFrom(task.previous_failure)
         return
     if "print" in script:
@@ -594,7 +594,9 @@ def _run(task, script, request, stub, metadata) -> None:
         failure = request.failure
         if task.HasField("catch") and task.attempt == task.max_attempts - 1:
             failure = request.success.caught
-            _set(request.success, task.catch.var, f"caught: {script['fail']}")
+            _set(request.success.outputs, task.catch.var, f"caught: {script['fail']}")
+        else:
+            _set(request.partial_outputs, "half", "done")
         failure.kind = 1
         failure.classes.append("builtins.ValueError")
         failure.message = str(script["fail"])
@@ -622,11 +624,11 @@ def _run(task, script, request, stub, metadata) -> None:
         else:
             outputs["trace"] = f"{seen.get('trace', '')}>{task.step}({' '.join(items)})"
     for name, text in outputs.items():
-        _set(request.success, name, str(text))
+        _set(request.success.outputs, name, str(text))
     request.success.reads.extend(script.get("reads", ()))
     if "rounds" in script:
         before = next((text_of(entry.manifest) for entry in task.inputs if entry.name == "rounds"), "0")
-        _set(request.success, "rounds", str(int(before) + 1))
+        _set(request.success.outputs, "rounds", str(int(before) + 1))
         request.success.switch_case = int(int(before) + 1 >= int(script["rounds"]))
     if "case" in script:
         request.success.switch_case = int(script["case"])
@@ -638,9 +640,9 @@ def _run(task, script, request, stub, metadata) -> None:
         request.success.forwarded.add(name=name, artifact=entry.artifact)
 
 
-def _set(success, name: str, text: str) -> None:
+def _set(outputs, name: str, text: str) -> None:
     manifest = value(text)
-    output = success.outputs.add(name=name, manifest=manifest, portable=True, summary=text[:20])
+    output = outputs.add(name=name, manifest=manifest, portable=True, summary=text[:20])
     output.artifact.hash = hash_of(manifest)
     output.artifact.size = len(manifest)
 

@@ -86,13 +86,13 @@ def test_resources_may_differ_from_attempt_to_attempt() -> None:
             decorator("rety", times=1),
             "decorator-unknown",
             "The decorator 'rety' of step 'fit' does not exist.",
-            "Did you mean 'retry'?",
+            "Did you mean 'retry'? Steps can have 'catch', 'environment', 'resources', 'retry' and 'timeout'.",
         ),
         (
             decorator("kubernetes"),
             "decorator-unknown",
             "The decorator 'kubernetes' of step 'fit' does not exist.",
-            "The decorators of steps are 'catch', 'environment', 'resources', 'retry' and 'timeout'.",
+            "Steps can have 'catch', 'environment', 'resources', 'retry' and 'timeout'.",
         ),
         (
             decorator("project", name="p"),
@@ -104,19 +104,20 @@ def test_resources_may_differ_from_attempt_to_attempt() -> None:
             decorator("retry", time=1),
             "decorator-argument",
             "The decorator 'retry' of step 'fit' has no argument 'time'.",
-            "Did you mean 'times'?",
+            "Did you mean 'times'? 'retry' takes 'times', 'minutes_between_retries', 'wait_seconds', 'backoff',"
+            " 'max_wait_seconds', 'jitter' and 'on'.",
         ),
         (
             decorator("timeout", days=1),
             "decorator-argument",
             "The decorator 'timeout' of step 'fit' has no argument 'days'.",
-            "The arguments of 'timeout' are 'seconds', 'minutes' and 'hours'.",
+            "'timeout' takes 'seconds', 'minutes' and 'hours'.",
         ),
         (
             Decorator(name="timeout", arguments="[5]", location=PLACE),
             "decorator-argument",
             "The decorator 'timeout' of step 'fit' has arguments without names.",
-            "It takes these: seconds, minutes, hours.",
+            "'timeout' takes 'seconds', 'minutes' and 'hours'.",
         ),
         (
             decorator("retry", times=5),
@@ -183,6 +184,7 @@ def test_value_that_does_not_fit_is_refused(name: str, arguments: dict[str, Any]
 def test_same_decorator_twice_is_refused_with_both_places() -> None:
     first = Decorator(name="retry", location=Location(MAIN, 6))
     found = wrong(first, decorator("catch"), decorator("retry"))
+    assert found.hint.startswith("Keep one of them. 'retry' takes 'times', ")
     assert found.code == "decorator-doubled"
     assert found.message == "The decorator 'retry' of step 'fit' is given more than once."
     assert found.locations == (PLACE, Location(MAIN, 6))

@@ -164,6 +164,15 @@ def test_death_is_caught_by_an_attempt_that_runs_no_user_code(home: Path) -> Non
         assert waits(rig, run)[-1] == "Attempt 1 failed, the last one; catch handles it."
 
 
+def test_error_that_is_not_to_be_retried_is_caught_with_what_was_assigned_before(home: Path) -> None:
+    flow = line({"catch": {"var": "ex"}, "retry": {"times": 2, "on": "KeyError"}}, fail="Boom.")
+    with running(home, flow) as rig:
+        run = rig.finish(rig.submit())
+        assert run.state == SUCCEEDED
+        assert states(rig.tasks(run, "start")[0]) == ["FAILED", "SUCCEEDED"]
+        assert rig.artifacts(run, "2") == {"ex": "handled: Boom.", "half": "done"}
+
+
 def test_task_tells_what_its_decorators_say(home: Path) -> None:
     decorators: dict[str, dict[str, object]] = {
         "retry": {"times": 1},

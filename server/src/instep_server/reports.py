@@ -90,7 +90,7 @@ class Judge:
         success, task = report.success, attempt.task
         outputs = self._outputs(change, attempt, success.outputs)
         outcome = Outcome(
-            outputs=[*_forwarded(task, success.forwarded), *outputs],
+            outputs=[*_kept(task, outputs), *_forwarded(task, success.forwarded), *outputs],
             deleted=success.deleted,
             foreach_count=success.foreach_count if success.HasField("foreach_count") else None,
             switch_case=success.switch_case if success.HasField("switch_case") else None,
@@ -120,7 +120,7 @@ class Judge:
         attempt.advance(AttemptEvent.FAIL)
         self._recorder.artifacts(change, attempt, artifacts)
         self._recorder.attempt_ended(change, attempt, failure=failure, **_usage(report))
-        return self._plan.fail(attempt.task.id, failure)
+        return self._plan.fail(attempt.task.id, failure, artifacts)
 
     def _cancelled(self, change: Change, attempt: Attempt, report: Report) -> list[Action]:
         task = attempt.task
@@ -192,6 +192,12 @@ def _check_names(outcome: Outcome) -> None:
         if name in seen:
             raise RequestError(Reason.MALFORMED, f"The report names the artifact {name!r} twice.")
         seen.add(name)
+
+
+def _kept(task: PlannedTask, outputs: Sequence[Artifact]) -> list[Artifact]:
+    """Finds what the attempt whose failure this one handles had assigned, but for what this one assigns itself."""
+    assigned = {artifact.name for artifact in outputs}
+    return [artifact for artifact in task.kept if artifact.name not in assigned]
 
 
 def _forwarded(task: PlannedTask, inputs: Sequence[task_pb2.Input]) -> list[Artifact]:

@@ -23,7 +23,7 @@ from instep_server.core.graph_types import (
     TransitionKind,
     variables,
 )
-from instep_server.core.graph_words import guess, quoted
+from instep_server.core.graph_words import listed, question, quoted
 from instep_server.core.policy import Catch, Project, Resources, Retry, StepPolicy
 
 MAX_RETRIES = 4
@@ -132,7 +132,7 @@ def _read_all(
 ) -> tuple[dict[str, Any], list[Problem]]:
     """Reads decorators: policies by name of the decorator, and what is wrong."""
     policies: dict[str, Any] = {}
-    problems = list(_doubled(decorators, owner))
+    problems = list(_doubled(decorators, kinds, owner))
     for decorator in decorators:
         policy = _read(decorator, kinds, owner)
         if isinstance(policy, Problem):
@@ -153,16 +153,20 @@ def _read(decorator: Decorator, kinds: Mapping[str, _Kind], owner: _Owner) -> An
         belongs = "the flow" if kinds is _OF_STEPS else "steps"
         return wrong("decorator-misplaced", "can't be there.", f"It is a decorator of {belongs}.")
     if kind is None:
-        what = "decorators of steps" if kinds is _OF_STEPS else "decorators of flows"
-        return wrong("decorator-unknown", "does not exist.", guess(decorator.name, sorted(kinds), what=what))
+        things = "steps" if kinds is _OF_STEPS else "flows"
+        there = f"{things.capitalize()} can have {listed(sorted(kinds))}."
+        return wrong(
+            "decorator-unknown",
+            "does not exist.",
+            f"{question(decorator.name, sorted(kinds))} {there}".lstrip(),
+        )
     given = _arguments(decorator.arguments)
     if given is None:
-        names = ", ".join(kind.arguments)
-        return wrong("decorator-argument", "has arguments without names.", f"It takes these: {names}.")
+        return wrong("decorator-argument", "has arguments without names.", _takes(decorator.name, kind))
     for name, value in given.items():
         argument = kind.arguments.get(name)
         if argument is None:
-            hint = guess(name, list(kind.arguments), what=f"arguments of {quoted(decorator.name)}")
+            hint = f"{question(name, list(kind.arguments))} {_takes(decorator.name, kind)}".lstrip()
             return wrong("decorator-argument", f"has no argument {quoted(name)}.", hint)
         if not argument.accepts(value):
             hint = f"{quoted(name)} is {argument.rule}."
@@ -174,6 +178,10 @@ def _read(decorator: Decorator, kinds: Mapping[str, _Kind], owner: _Owner) -> An
         return wrong("decorator-value", *err.args)
 
 
+def _takes(name: str, kind: _Kind) -> str:
+    return f"{quoted(name)} takes {listed(kind.arguments)}."
+
+
 def _arguments(text: str) -> dict[str, Any] | None:
     """Reads the arguments of a decorator. None: they have no names."""
     try:
@@ -183,13 +191,15 @@ def _arguments(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "" not in found else None
 
 
-def _doubled(decorators: Sequence[Decorator], owner: _Owner) -> Iterator[Problem]:
+def _doubled(decorators: Sequence[Decorator], kinds: Mapping[str, _Kind], owner: _Owner) -> Iterator[Problem]:
     first: dict[str, Decorator] = {}
     for decorator in decorators:
         before = first.setdefault(decorator.name, decorator)
         if before is not decorator:
             message = f"{_subject(decorator, owner)} is given more than once."
-            found = _problem("decorator-doubled", message, "Keep one of them.", decorator, owner)
+            kind = kinds.get(decorator.name)
+            hint = f"Keep one of them. {_takes(decorator.name, kind) if kind else ''}".rstrip()
+            found = _problem("decorator-doubled", message, hint, decorator, owner)
             places = (*found.locations, before.location) if before.location else found.locations
             yield replace(found, locations=tuple(dict.fromkeys(places)))
 

@@ -30,6 +30,21 @@ def path_of(names: Sequence[str]) -> str:
     return "->".join(names)
 
 
+def question(name: str, known: Sequence[str]) -> str:
+    """Asks whether a name that is not known is meant to be a close one.
+
+    Args:
+        name: The name that was given.
+        known: The names that exist.
+
+    Returns:
+        A sentence. Empty: no name is close.
+    """
+    close = get_close_matches(name.lower(), [other.lower() for other in known], n=3, cutoff=0.6)
+    meant = [other for other in known if other.lower() in close]
+    return f"Did you mean {' or '.join(quoted(other) for other in meant)}?" if meant else ""
+
+
 def guess(name: str, known: Sequence[str], *, what: str) -> str:
     """Tells what a name that is not known may be meant to be.
 
@@ -41,10 +56,8 @@ def guess(name: str, known: Sequence[str], *, what: str) -> str:
     Returns:
         A sentence with the close names, or with all names when none is close.
     """
-    close = get_close_matches(name.lower(), [other.lower() for other in known], n=3, cutoff=0.6)
-    meant = [other for other in known if other.lower() in close]
-    if meant:
-        return f"Did you mean {' or '.join(quoted(other) for other in meant)}?"
+    if asked := question(name, known):
+        return asked
     return f"The {what} are {listed(known)}." if known else f"There are no {what}."
 
 

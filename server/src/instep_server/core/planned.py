@@ -98,6 +98,8 @@ class PlannedTask:
     """Why its newest attempt failed. None: none has."""
     only_handles: bool = False
     """True when its next attempt runs no user code: it only handles `failure`, as `catch` asks."""
+    kept: tuple[Artifact, ...] = ()
+    """What the failed attempt had assigned, for the attempt that only handles its failure."""
     left: Environment = field(default_factory=dict)
     """What it left behind. Empty before it succeeds and once it is not needed any more."""
     clone: Clone | None = None

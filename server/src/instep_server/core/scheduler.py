@@ -202,12 +202,13 @@ class Plan:
         actions += self._go_on(task, outcome)
         return actions + self._end_clones()
 
-    def fail(self, task_id: int, failure: Failure) -> list[Action]:
+    def fail(self, task_id: int, failure: Failure, kept: Sequence[Artifact] = ()) -> list[Action]:
         """Takes note that the attempt of a task failed, or that a task can't be begun.
 
         Args:
             task_id: The task, which is active; or ready, when it can't be begun.
             failure: Why.
+            kept: What the attempt had assigned, which stays when `catch` handles the failure.
 
         Returns:
             The task waits for another attempt; or it has failed, and with it the run, so that the others are ended;
@@ -223,7 +224,7 @@ class Plan:
         if policy.retry is not None and task.tries <= policy.retry.times and policy.retry.covers(failure):
             return self._wait(task, failure, policy.retry.wait_ms(task.tries, self._chance()))
         if policy.catch is not None and not task.only_handles:
-            task.only_handles = True
+            task.only_handles, task.kept = True, tuple(kept)
             return self._wait(task, failure, 0)
         return self._fail_for_good(task, failure)
 
