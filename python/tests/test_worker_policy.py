@@ -210,6 +210,21 @@ def test_catch_of_deaths_runs_no_user_code(orchestrator: Orchestrator, run: Run)
     assert "SIGKILL" in problem.cause.exception
 
 
+def test_catch_of_an_error_that_is_not_to_be_retried_gives_that_error(
+    orchestrator: Orchestrator, run: Run
+) -> None:
+    raised = failure_pb2.Failure(
+        kind="FAILURE_KIND_USER_ERROR", language="r", classes=["http_500", "error"], message="No."
+    )
+    report = run(
+        function="fails", previous_failure=raised, **catching(attempt=1, max_attempts=2, only_handle=True)
+    )
+    problem = outputs(orchestrator, report)["problem"]
+    assert isinstance(problem, TaskException)
+    assert (problem.type, problem.exception) == ("http_500", "No.")
+    assert report.success.caught.classes == raised.classes
+
+
 # Timeout, memory, environment.
 
 

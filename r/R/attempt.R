@@ -57,7 +57,7 @@ attempt_outcome <- function(attempt, problem) {
   self <- new_self(attempt$task, attempt$fetch)
   attempt$self <- self
   if (isTRUE(attempt$task$catch$only_handle)) {
-    return(success(attempt, caught = death_failure(attempt$task)))
+    return(success(attempt, caught = failure_to_handle(attempt$task)))
   }
   arguments <- list(self = self)
   if (attempt$task$is_join) {
@@ -87,9 +87,13 @@ attempt_outcome <- function(attempt, problem) {
 # Whether an error of user code in this attempt is handled.
 catches <- function(task) !is.null(task$catch) && task$attempt >= task$max_attempts - 1L
 
-# What is caught when earlier attempts died without raising an error.
-death_failure <- function(task) {
+# What an attempt handles that runs no code of the user's: the error that the one before raised. When that died
+# without raising one, this is told.
+failure_to_handle <- function(task) {
   last <- task$previous_failure
+  if (length(last$classes) > 0L) {
+    return(last)
+  }
   count <- if (task$attempt == 1L) "1 attempt" else paste(task$attempt, "attempts")
   message <- sprintf(
     "Step '%s' failed in %s, the last one without raising an error. %s",

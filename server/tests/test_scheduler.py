@@ -498,6 +498,19 @@ def test_catch_that_fails_too_fails_the_run() -> None:
     assert try_once(driver, LOST)[0] == TaskChanged(driver.plan.tasks[1], TaskState.FAILED, LOST)
 
 
+def test_error_that_the_last_attempt_reports_is_none_for_catch() -> None:
+    driver = decorated(LINE, catch="{}")
+    assert try_once(driver, BOOM)[0] == TaskChanged(driver.plan.tasks[1], TaskState.FAILED, BOOM)
+
+
+def test_error_that_is_not_to_be_retried_is_caught_with_what_was_assigned() -> None:
+    driver = decorated(LINE, retry='{"times": 2, "on": "KeyError"}', catch="{}")
+    driver.lease(1)
+    task, half_done = driver.plan.tasks[1], artifact("x", "half done")
+    assert driver.plan.fail(1, BOOM, [half_done]) == [TaskRetried(task, BOOM, 0)]
+    assert (task.only_handles, task.kept) == (True, (half_done,))
+
+
 def test_attempt_that_only_handles_needs_nothing() -> None:
     driver = decorated(LINE, catch="{}", resources='{"cpu": 2}')
     assert driver.plan.tasks[1].needs.millicpu == 2000

@@ -173,7 +173,7 @@ class Attempt:
         try:
             self._interrupt.arm()
             self._deadline.start()
-            success = self._handle_deaths() if self._only_handles() else self._execute()
+            success = self._handle() if self._only_handles() else self._execute()
             self._interrupt.disarm()
         except BaseException as err:  # noqa: BLE001 - the user's code may raise anything, and it is all reported
             self._deadline.stop()
@@ -218,11 +218,18 @@ class Attempt:
             caught=caught,
         )
 
-    def _handle_deaths(self) -> Success:
-        """Completes a task whose attempts have died: no code of the user's runs."""
+    def _handle(self) -> Success:
+        """Completes a task by the failure of its last attempt: no code of the user's runs."""
+        failure = self._task.previous_failure
+        if failure is None or not failure.classes:
+            failure = self._death()
+        return self._stored(self._make_artifacts({}), caught=failure)
+
+    def _death(self) -> Failure:
+        """Makes the failure of a task whose last attempt has died: it raised no error."""
         task = self._task
         last = task.previous_failure.message if task.previous_failure else "It is not known why."
-        failure = Failure(
+        return Failure(
             kind=FailureKind.WORKER_LOST,
             classes=class_names(FailureHandledByCatch),
             message=f"Step {task.step!r} failed in {counted(task.attempt, 'attempt')}, the last one without raising "
@@ -230,7 +237,6 @@ class Attempt:
             cause=task.previous_failure,
             language="",
         )
-        return self._stored(self._make_artifacts({}), caught=failure)
 
     def _call(self, source: UserFile, bound: object, step_run: StepRun) -> None:
         task = self._task

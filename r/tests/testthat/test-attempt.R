@@ -43,13 +43,18 @@ test_that("an error is handled by the last attempt of a step that catches", {
 })
 
 test_that("when attempts have died, what is caught says how many, and how the last one did", {
-  failure <- death_failure(make_task(
+  failure <- failure_to_handle(make_task(
     attempt = 3L, previous_failure = list(kind = "FAILURE_KIND_WORKER_LOST", message = "It was killed by SIGKILL.")
   ))
   error <- task_exception(failure)
   expect_match(error$type, "FailureHandledByCatch$")
   expect_match(error$exception, "'fit' failed in 3 attempts.* killed by SIGKILL")
   expect_identical(error$cause$type, "WORKER_LOST")
+})
+
+test_that("an error that is not to be retried is caught as it is", {
+  raised <- list(kind = "FAILURE_KIND_USER_ERROR", classes = c("http_500", "error"), message = "No.")
+  expect_identical(failure_to_handle(make_task(attempt = 1L, previous_failure = raised)), raised)
 })
 
 test_that("an interrupt is what is made of it, with the user's calls", {

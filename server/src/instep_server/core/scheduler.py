@@ -12,8 +12,8 @@ finish. Foreach frames are a property of the task that splits: the join gets the
 the chosen step and none of the others, in the same place; a step that a switch names again is simply a new task.
 
 An attempt that fails is followed by another one as long as the step's policy says so; meanwhile its task waits.
-Where that has an end and the step has `catch`, one more attempt follows that runs no user code: it handles the
-failure, unless the worker has done so itself in the attempt that raised.
+Where that has an end and the step has `catch`, the worker handles the error of the last attempt; when it has died,
+one more attempt follows that runs no user code and handles that.
 
 A plan that has a `Past` asks it for each task that it makes whether this is a clone. Clones are done as soon as they
 are made: they wait in a queue, because what follows from one may be the next, and so on without limit.
@@ -59,6 +59,8 @@ from instep_server.core.states import (
     TaskEvent,
     advance,
 )
+
+_DEATHS = {FailureKind.WORKER_LOST, FailureKind.OUT_OF_MEMORY, FailureKind.ATTEMPT_TIMEOUT}
 
 MAX_RELEASES = 3
 """How often a task may come back without having begun, before it fails."""
@@ -220,10 +222,10 @@ class Plan:
         if self.is_ending:
             return self._end_task(task, TaskEvent.CANCEL)
         task.failure = failure
-        policy = task.step.policy
-        if policy.retry is not None and task.tries <= policy.retry.times and policy.retry.covers(failure):
-            return self._wait(task, failure, policy.retry.wait_ms(task.tries, self._chance()))
-        if policy.catch is not None and not task.only_handles:
+        retry = task.step.policy.retry
+        if retry is not None and task.tries <= retry.times and retry.covers(failure):
+            return self._wait(task, failure, retry.wait_ms(task.tries, self._chance()))
+        if _is_to_be_handled(task, failure):
             task.only_handles, task.kept = True, tuple(kept)
             return self._wait(task, failure, 0)
         return self._fail_for_good(task, failure)
@@ -475,6 +477,18 @@ def _taken_over(task: PlannedTask, clone: Clone) -> Outcome:
         return from_inputs.get((artifact.name, artifact.hash)) or replace(artifact, producer=None)
 
     return replace(clone.outcome, outputs=[own(artifact) for artifact in clone.outcome.outputs])
+
+
+def _is_to_be_handled(task: PlannedTask, failure: Failure) -> bool:
+    """Tells whether a failure that is not retried needs an attempt more, in which `catch` handles it.
+
+    The worker of the last attempt handles errors itself, so that those which it reports are none for `catch`. It
+    can't when it has died; nor earlier, when `retry` says that the error is not to be retried.
+    """
+    if task.step.policy.catch is None or task.only_handles:
+        return False
+    is_last = task.tries > task.step.policy.retries
+    return failure.kind in _DEATHS or (failure.kind is FailureKind.USER_ERROR and not is_last)
 
 
 def _check_fit(task: PlannedTask, left: Environment, outcome: Outcome) -> None:
