@@ -161,7 +161,7 @@ def test_death_is_caught_by_an_attempt_that_runs_no_user_code(home: Path) -> Non
         task = rig.tasks(run, "start")[0]
         assert states(task) == ["LOST", "LOST", "SUCCEEDED"]
         assert rig.artifacts(run, "2") == {"ex": "handled: Task start/1 was killed (SIGKILL)."}
-        assert waits(rig, run)[-1] == "Attempt 1 failed, the last one; catch handles it."
+        assert waits(rig, run)[-1] == "Attempt 1 failed for good; catch handles it."
 
 
 def test_error_that_is_not_to_be_retried_is_caught_with_what_was_assigned_before(home: Path) -> None:

@@ -54,7 +54,8 @@ test_that("when attempts have died, what is caught says how many, and how the la
 
 test_that("an error that is not to be retried is caught as it is", {
   raised <- list(kind = "FAILURE_KIND_USER_ERROR", classes = c("http_500", "error"), message = "No.")
-  expect_identical(failure_to_handle(make_task(attempt = 1L, previous_failure = raised)), raised)
+  handled <- failure_to_handle(make_task(attempt = 1L, previous_failure = raised))
+  expect_identical(handled[names(raised)], raised)
 })
 
 test_that("an interrupt is what is made of it, with the user's calls", {

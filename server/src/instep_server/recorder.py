@@ -432,5 +432,5 @@ def _retry_text(task: PlannedTask, wait_ms: int) -> str:
     """Says why a task waits."""
     failed = f"Attempt {task.attempts - 1} failed"
     if task.only_handles:
-        return f"{failed}, the last one; catch handles it."
+        return f"{failed} for good; catch handles it."
     return f"{failed}; retry {f'in {wait_ms / 1000:g} s' if wait_ms else 'at once'}."
