@@ -73,7 +73,7 @@ def test_too_large_names_what_was_taken_and_declared() -> None:
 
 def test_overran_names_the_limit() -> None:
     failure = loss.overran("fit", 7, 90_500)
-    assert failure.kind is FailureKind.ATTEMPT_TIMEOUT
+    assert (failure.kind, failure.classes) == (FailureKind.ATTEMPT_TIMEOUT, ("TimeoutException",))
     assert failure.message == "Task fit/7 was ended: it took longer than 90.5 s, the limit of its step."
 
 

@@ -228,6 +228,7 @@ def test_attempt_that_does_not_heed_its_limit_is_ended(home: Path) -> None:
         run = rig.finish(rig.run)
         assert (run.state, run.failure.message) == (FAILED, message)
         assert run.failure.kind == failure_pb2.FAILURE_KIND_ATTEMPT_TIMEOUT
+        assert run.failure.classes == ["TimeoutException"]
         assert states(rig.tasks(run)[0]) == ["FAILED"]
 
 

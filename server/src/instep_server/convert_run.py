@@ -33,6 +33,7 @@ def failure_bytes(failure: Failure | None) -> bytes | None:
     return failure_pb2.Failure(
         kind=_number(failure.kind),
         message=failure.message,
+        classes=failure.classes,
         exit_code=failure.exit_code,
         signal=failure.signal,
     ).SerializeToString()

@@ -46,7 +46,7 @@ class Failure:
     message: str
     """What happened, in sentences."""
     classes: tuple[str, ...] = ()
-    """Classes of the error that the user's code raised, most specific first. Empty: it raised none."""
+    """Classes of the error, most specific first. Empty: there was no error, as when a process dies."""
     exit_code: int | None = None
     """Exit code of the process. None: it did not end by itself."""
     signal: int | None = None

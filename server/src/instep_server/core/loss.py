@@ -125,6 +125,7 @@ def overran(step: str, task_id: int, timeout_ms: int) -> Failure:
     """
     return Failure(
         kind=FailureKind.ATTEMPT_TIMEOUT,
+        classes=("TimeoutException",),
         message=f"Task {step}/{task_id} was ended: it took longer than {timeout_ms / 1000:g} s, the limit of its step.",
     )
 
