@@ -40,9 +40,7 @@ def play(home: Path) -> Iterator[Callable[..., tuple[Rig, Hands]]]:
         context.__exit__(None, None, None)
 
 
-def resume(
-    rig: Rig, origin: str, request_id: str = "resumed", *, step: str = "", **fields: Any
-) -> run_pb2.Run:
+def resume(rig: Rig, origin: str, request_id: str = "resumed", *, step: str = "", **fields: Any) -> Any:
     reuse = control_service_pb2.Reuse(origin_run_id=origin, step=step)
     return rig.submit(request_id, reuse=reuse, max_workers=9, **fields)
 

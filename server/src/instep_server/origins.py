@@ -127,7 +127,10 @@ def _attempts(db: Database, only: int, reuse_key: str) -> Iterator[PastAttempt]:
     """Reads attempts with a key, newest runs first: of one run, or of all when it is 0."""
     for row in db.all(_sqlite.REUSABLE, {"reuse_key": reuse_key, "only": only}):
         yield PastAttempt(
-            number=row["run_number"], reads=json.loads(row["reads"]), load=partial(_load, db, row)
+            id=(row["run"], row["task"]),
+            number=row["run_number"],
+            reads=json.loads(row["reads"]),
+            load=partial(_load, db, row),
         )
 
 

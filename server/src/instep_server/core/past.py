@@ -142,6 +142,8 @@ class Resumed:
 class PastAttempt:
     """A successful attempt of an earlier run that a task may be a clone of."""
 
+    id: tuple[int, int]
+    """Row id of the run, and id of the task."""
     number: int
     """Number of the run."""
     reads: Mapping[str, str]
@@ -163,7 +165,10 @@ class PastSteps:
 
 
 class Unchanged:
-    """Earlier runs, whose tasks are cloned where they would do the same again.
+    """Earlier runs, whose tasks are cloned where they would do the same again, each once.
+
+    Once, because the rounds of a recursion may all read the same: each is a clone of its own round, and the last one
+    ends the recursion as it did.
 
     Args:
         flow: Name of the flow.
@@ -183,6 +188,7 @@ class Unchanged:
         self._find = find
         self._again = again
         self._last = last
+        self._taken: set[tuple[int, int]] = set()
 
     def choose(self, task: PlannedTask, parents: Sequence[PlannedTask]) -> Choice:
         """As `Past.choose`."""
@@ -193,8 +199,11 @@ class Unchanged:
             return Choice("The code of its step is not known.")
         nearest = ""
         for past in self._find(key):
+            if past.id in self._taken:
+                continue
             names = changed(task, past.reads)
             if not names:
+                self._taken.add(past.id)
                 return Choice(f"Its code and what it reads are as in run {past.number}.", past.load())
             nearest = nearest or f"What it reads has changed since run {past.number}: {listed(names)}."
         return Choice(nearest or self._what_changed(task))
