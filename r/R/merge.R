@@ -34,7 +34,7 @@ merge_artifacts <- function(self, inputs, exclude = character(), include = chara
   }
   found <- merge_candidates(state, inputs)
   wanted <- if (length(include) > 0L) found[names(found) %in% include] else found[!names(found) %in% exclude]
-  note_reading(state, c(names(wanted), include))
+  note_reading(state, if (length(include) > 0L) include else everything)
   check_merge_missing(setdiff(include, c(names(found), names_of(state))))
   check_merge_conflicts(wanted)
   for (name in names(wanted)) {

@@ -76,7 +76,7 @@ self_state <- function(self) get("state", envir = self, inherits = FALSE)
 #' @export
 names.instep_self <- function(x) {
   state <- self_state(x)
-  note_reading(state, names(state$inputs))
+  note_reading(state, everything)
   sort(unique(names_of(state)), method = "radix")
 }
 
@@ -114,6 +114,9 @@ self_read <- function(state, name) {
 note_reading <- function(state, names) {
   for (name in setdiff(names, own_names)) assign(name, TRUE, state$read)
 }
+
+# Stands for all inputs that there are: what only another run has would be seen there.
+everything <- "*"
 
 own_names <- c("input", "index", "foreach_stack")
 

@@ -35,7 +35,7 @@ from instep_server.recorder import EventKind, event_row
 
 _WHY = Failure(
     kind=FailureKind.INTERNAL,
-    message="The run's orchestrator ended before the run did, as when its process is killed. Start the run again.",
+    message="The run's orchestrator ended before the run did, as when its process is killed. Resume the run, or start it again.",
 )
 
 
@@ -154,12 +154,13 @@ def _save_logs(
     """Takes over what a worker wrote and nobody took."""
     files = LogFiles(home.logs)
     spool = Spool(folder, attempt["worker"])
+    limit = run["max_log_bytes"] or MAX_LOG_BYTES
     for stream in LogStream:
         key = {"run": run["id"], "task": attempt["task"], "attempt": attempt["number"], "stream": stream}
         # Without drops, which the owner alone knew, the place in the log is the place in the output.
         length = connection.execute(_sqlite.LOG_LENGTH, key).fetchone()[0]
         file = files.path(run["flow"], run["number"], attempt["task"], attempt["number"], stream)
-        log = StreamLog(stream, file, MAX_LOG_BYTES, received=length, stored=length)
+        log = StreamLog(stream, file, limit, received=length, stored=length)
         change.log_chunks += (
             {**key, "start": chunk.start, "length": chunk.length, "at_unix_ms": at, "dropped": chunk.dropped}
             for chunk in spool.drain(log)

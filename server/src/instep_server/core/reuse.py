@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from blake3 import blake3
 
-from instep_server.core.environment import Environment
+from instep_server.core.environment import ArtifactKind, Environment
 from instep_server.core.graph_types import GraphStep
 from instep_server.core.planned import PlannedTask
 
 EVERYTHING = "*"
-"""Among the names that user code read: it asked for all that there are."""
+"""Among the names that user code read: it asked for all that there are, as to merge them. Then the names of parameters
+and constants matter, but not their values, which nobody gets in this way."""
 
 
 def environment_of(step: GraphStep) -> str:
@@ -88,7 +89,7 @@ def _seen(task: PlannedTask, name: str) -> str:
     places: Sequence[Environment] = [task.environment, *(joined.left for joined in task.joins)]
     if name == EVERYTHING:
         return _digest(
-            f"{position} {key} {place[key].hash}"
+            f"{position} {key} {place[key].hash if place[key].kind is ArtifactKind.ARTIFACT else ''}"
             for position, place in enumerate(places)
             for key in sorted(place)
         )

@@ -311,7 +311,7 @@ ORPHANED_ATTEMPTS = """SELECT attempts.task, attempts.number, attempts.state, at
 FROM attempts JOIN tasks ON tasks.run = attempts.run AND tasks.number = attempts.task
 WHERE attempts.run = :run AND attempts.state IN (1, 2)"""
 
-ORPHANED_RUNS = """SELECT runs.id, runs.number, runs.state, flows.name AS flow
+ORPHANED_RUNS = """SELECT runs.id, runs.number, runs.state, runs.max_log_bytes, flows.name AS flow
 FROM runs JOIN flows ON flows.id = runs.flow
 WHERE runs.state IN (1, 2, 3) AND runs.owner = :owner"""
 

@@ -157,7 +157,7 @@ CLOSE_LOGS = update(attempts).where(_of_attempt).values(logs_closed=_ONE)
 
 OWNERS = select(runs.c.owner).where(runs.c.state.in_(_UNFINISHED_RUN)).distinct()
 ORPHANED_RUNS = (
-    select(runs.c.id, runs.c.number, runs.c.state, flows.c.name.label("flow"))
+    select(runs.c.id, runs.c.number, runs.c.state, runs.c.max_log_bytes, flows.c.name.label("flow"))
     .join(flows, flows.c.id == runs.c.flow)
     .where(runs.c.state.in_(_UNFINISHED_RUN), runs.c.owner == bindparam("owner"))
 )

@@ -1,0 +1,146 @@
+"""Runs that take over what would be done again: `resume --changed` and `run --reuse`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from instep_proto.v1 import control_service_pb2, graph_pb2, run_pb2
+from rig import Rig, StepDef, running, value
+
+SUCCEEDED = run_pb2.RUN_STATE_SUCCEEDED
+PARAMETER = graph_pb2.ParameterSpec(name="p", variable="p", default=value("1"))
+AS_BEFORE = "Its code and what it reads are as in run 1."
+
+
+def flow(
+    *, codes: str = "abc", middle: str = "m", reads: Sequence[str] = ("p",), env: str = "", items: str = "x"
+) -> list[StepDef]:
+    """A flow whose step `each` reads what `reads` says, and whose step `middle` leaves `m` behind."""
+    start, each, middle_code = codes
+    decorators: dict[str, dict[str, object]] = {"environment": {"vars": {"E": env}}} if env else {}
+    return [
+        StepDef("start", ["each"], foreach="xs", script={"set": {"xs": items}, "count": 2}, code=start),
+        StepDef(
+            "each", ["middle"], script={"set": {"y": "y"}, "reads": reads}, code=each, decorators=decorators
+        ),
+        StepDef(
+            "middle", ["end"], join=True, script={"set": {"m": middle}, "reads": ["y"]}, code=middle_code
+        ),
+        StepDef("end", script={"reads": ["m"]}, code="e"),
+    ]
+
+
+@contextmanager
+def after(home: Path, first: Sequence[StepDef], second: Sequence[StepDef], **fields: Any):
+    """Runs a flow, then opens the store again with the flow as it is after a change."""
+    with running(home, first, parameters=[PARAMETER]) as rig:
+        assert rig.finish(rig.submit("first", **fields)).state == SUCCEEDED
+    with running(home, second, parameters=[PARAMETER]) as rig:
+        yield rig
+
+
+def reuse(rig: Rig, request_id: str = "second", *, origin: str = "", step: str = "", **fields: Any) -> Any:
+    asked = control_service_pb2.Reuse(origin_run_id=origin, step=step, unchanged_only=True)
+    return rig.finish(rig.submit(request_id, reuse=asked, **fields))
+
+
+def reasons(rig: Rig, run: run_pb2.Run) -> dict[str, str]:
+    """Why the tasks of each step ran or were cloned, which is the same for both items."""
+    found: dict[str, set[str]] = {}
+    for task in rig.tasks(run):
+        found.setdefault(task.step, set()).add(
+            f"{'C' if task.HasField('cloned_from') else 'R'} {task.reason}"
+        )
+    assert all(len(texts) == 1 for texts in found.values()), found
+    return {step: texts.pop() for step, texts in found.items()}
+
+
+ALL = dict.fromkeys(["start", "each", "middle", "end"], f"C {AS_BEFORE}")
+
+
+@pytest.mark.parametrize("origin", ["", "1"])
+@pytest.mark.parametrize(
+    ("changes", "ran"),
+    [
+        ({}, {}),
+        ({"codes": "aBc"}, {"each": "Its code has changed since run 1."}),
+        ({"codes": "Abc"}, {"start": "Its code has changed since run 1."}),
+        ({"codes": "ab?", "middle": "new"}, {"middle": "Its code has changed since run 1."}),
+        ({"env": "2"}, {"each": "Its environment has changed since run 1."}),
+    ],
+)
+def test_what_has_not_changed_is_cloned(
+    home: Path, origin: str, changes: dict[str, Any], ran: dict[str, str]
+) -> None:
+    with after(home, flow(), flow(**changes)) as rig:
+        run = reuse(rig, origin=origin)
+        assert run.state == SUCCEEDED
+        assert run.origin_run_id == origin
+        wanted = {**ALL, **{step: f"R {reason}" for step, reason in ran.items()}}
+        if "middle" in ran:
+            wanted["end"] = "R What it reads has changed since run 1: 'm'."
+        assert reasons(rig, run) == wanted
+
+
+def test_parameter_matters_where_it_is_read(home: Path) -> None:
+    with after(home, flow(), flow()) as rig:
+        given = [control_service_pb2.ParameterValue(name="p", manifest=value("2"))]
+        run = reuse(rig, parameters=given)
+        assert reasons(rig, run) == {**ALL, "each": "R What it reads has changed since run 1: 'p'."}
+        end = rig.tasks(run, "end")[0]
+        assert rig.artifacts(run, end.task_id)["p"] == "2"
+
+
+def test_items_matter_to_all_of_a_foreach(home: Path) -> None:
+    with after(home, flow(), flow(codes="Abc", items="others")) as rig:
+        run = reuse(rig)
+        assert reasons(rig, run) == {
+            **ALL,
+            "start": "R Its code has changed since run 1.",
+            "each": "R No earlier run has ended it with this item with success.",
+        }
+
+
+def test_any_earlier_run_can_be_reused(home: Path) -> None:
+    with after(home, flow(), flow()) as rig:
+        two, three = (
+            [control_service_pb2.ParameterValue(name="p", manifest=value(text))] for text in ("2", "3")
+        )
+        reuse(rig, "second", parameters=two)
+        again = reuse(rig, "third", parameters=[])
+        assert {task.cloned_from.run_id for task in rig.tasks(again, "each")} == {"1"}
+        assert {task.cloned_from.run_id for task in rig.tasks(again, "end")} == {"2"}
+        only = reuse(rig, "fourth", origin="2")
+        assert rig.artifacts(only, "1")["p"] == "2"
+        assert {task.cloned_from.run_id for task in rig.tasks(only)} == {"2"}
+        other = reuse(rig, "fifth", parameters=three)
+        assert {task.reason for task in rig.tasks(other, "each")} == {
+            "What it reads has changed since run 4: 'p'."
+        }
+
+
+def test_named_step_runs_again_though_nothing_has_changed(home: Path) -> None:
+    with after(home, flow(), flow()) as rig:
+        run = reuse(rig, origin="1", step="middle")
+        assert reasons(rig, run) == {
+            **ALL,
+            "middle": "R It is the step to resume from.",
+            "end": "R It follows step 'middle'.",
+        }
+
+
+def test_step_without_a_run_is_refused(home: Path, refusal) -> None:
+    with running(home, flow(), parameters=[PARAMETER]) as rig:
+        assert refusal(reuse, rig, step="middle").reason == "MALFORMED"
+        run = reuse(rig)
+        assert reasons(rig, run) == dict.fromkeys(ALL, "R There is no earlier run.")
+
+
+def test_step_that_goes_on_in_another_way_runs(home: Path) -> None:
+    with after(home, flow(), [StepDef("start", ["end"], code="a"), StepDef("end", code="e")]) as rig:
+        run = reuse(rig)
+        assert reasons(rig, run)["start"] == "R No earlier run has ended it with success."
