@@ -20,7 +20,7 @@ def flow(
     *, codes: str = "abc", middle: str = "m", reads: Sequence[str] = ("p",), env: str = "", items: str = "x"
 ) -> list[StepDef]:
     """A flow whose step `each` reads what `reads` says, and whose step `middle` leaves `m` behind."""
-    start, each, middle_code = codes
+    start, each, middle_code = tuple(codes)
     decorators: dict[str, dict[str, object]] = {"environment": {"vars": {"E": env}}} if env else {}
     return [
         StepDef("start", ["each"], foreach="xs", script={"set": {"xs": items}, "count": 2}, code=start),
