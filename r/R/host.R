@@ -75,12 +75,14 @@ host_loaded <- function(file, flow, problem, can_fork) {
       fragment <- NULL
     }
   }
+  functions <- Filter(\(name) is.function(get(name, globalenv())), ls(globalenv()))
   list(loaded = list(
     language = "r",
     file = file,
     pid = Sys.getpid(),
     fragment = fragment,
-    functions = Filter(\(name) is.function(get(name, globalenv())), ls(globalenv())),
+    functions = functions,
+    function_codes = if (is.null(flow)) vapply(functions, \(name) code_digest(get(name, globalenv())), ""),
     problem = problem,
     runtime = r_version(),
     can_fork = can_fork

@@ -112,11 +112,16 @@ def test_source_of_a_loaded_file() -> None:
         problems=[_convert.problem_to_proto(PROBLEM)],
     )
     message = host_pb2.HostLoaded(
-        language="r", file="/flows/a.R", fragment=fragment, functions=["fit", "load"]
+        language="r",
+        file="/flows/a.R",
+        fragment=fragment,
+        functions=["fit", "load"],
+        function_codes=["r:1", "r:2"],
     )
     source = _convert.source_from_proto(message, digest="b3:00")
     assert (source.language, source.file, source.digest) == ("r", "/flows/a.R", "b3:00")
     assert source.functions == {"fit", "load"}
+    assert source.codes == {"fit": "r:1", "load": "r:2"}
     assert source.problem is None
     assert source.fragment is not None
     assert source.fragment.isolation is Isolation.SPAWN

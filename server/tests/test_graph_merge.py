@@ -44,6 +44,15 @@ def test_assemble_two_files_make_one_graph() -> None:
     assert graph.step("fit").spec.entry_point.language == "r"
 
 
+def test_assemble_code_of_a_function_is_what_its_host_says() -> None:
+    graph = referring("fit", frozenset({"fit"}), codes={"fit": "r:1"}).graph
+    assert graph is not None
+    assert graph.step("fit").spec.code == "r:1"
+    unknown = referring("fit", frozenset({"fit"})).graph
+    assert unknown is not None
+    assert unknown.step("fit").spec.code == ""
+
+
 def test_assemble_isolation_of_a_file_holds_for_its_steps() -> None:
     main, other = mixed(isolation=Isolation.SPAWN)
     graph = assemble(main, [other]).graph

@@ -500,6 +500,44 @@ def test_what_changed_runs_again_and_says_why(project: Project) -> None:
     assert "ran " not in done.stdout
 
 
+def test_what_changed_in_a_function_of_the_other_language_runs_again(project: Project) -> None:
+    def models(number: int) -> None:
+        project.write(
+            "models.R",
+            f"helper <- function(x) x + {number}\nfit <- function(self) self$y <- helper(self$x)\n",
+        )
+
+    models(1)
+    file = project.write(
+        "mixed.py",
+        """
+        from instep import FlowSpec, r_function, step
+
+        class Mixed(FlowSpec):
+            @step
+            def start(self):
+                self.x = 1.0
+                self.next("fit")
+
+            fit = step(r_function("models.R", "fit"), next="end")
+
+            @step
+            def end(self):
+                self.z = self.y
+
+        if __name__ == "__main__":
+            Mixed()
+        """,
+    ).name
+    project.call(file, "run")
+    assert "ran " not in project.call(file, "run", "--reuse").stdout
+    models(2)
+    done = project.call(file, "run", "--reuse")
+    assert "Step start: cloned 1 task." in done.stdout
+    assert "Step fit: ran 1 task. Its code has changed since run 2." in done.stdout
+    assert project.read("Run('Mixed/3').data.z") == 3.0
+
+
 # Tags (9), logs (12), dump (13).
 
 

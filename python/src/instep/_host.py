@@ -24,6 +24,7 @@ from typing import NoReturn
 from instep_proto.v1 import graph_pb2, host_pb2, source_pb2
 
 from instep import _process
+from instep._code_digest import digest_of_function
 from instep._defaults import Evaluation
 from instep._flow import FlowSpec
 from instep._fragment import fragment_of
@@ -106,7 +107,9 @@ class Host:
     def run(self, source: UserFile) -> None:
         """Says what was loaded, and serves until the pipe is closed. All workers have ended then."""
         fragment = fragment_of(source.flow, source.file) if source.flow else None
-        self._send(loaded=_loaded(source.file, fragment=fragment, functions=source.functions()))
+        functions = source.functions()
+        codes = [] if source.flow else [digest_of_function(source.file, name) for name in functions]
+        self._send(loaded=_loaded(source.file, fragment=fragment, functions=functions, codes=codes))
         source.register_classes()
         _warm_up()
         try:
@@ -244,6 +247,7 @@ def _loaded(
     *,
     fragment: graph_pb2.FlowFragment | None = None,
     functions: Iterable[str] = (),
+    codes: Iterable[str] = (),
     problem: graph_pb2.GraphProblem | None = None,
 ) -> host_pb2.HostLoaded:
     return host_pb2.HostLoaded(
@@ -252,6 +256,7 @@ def _loaded(
         pid=os.getpid(),
         fragment=fragment,
         functions=functions,
+        function_codes=codes,
         problem=problem,
         runtime=_process.python_version(),
         can_fork=_process.can_fork(),

@@ -80,6 +80,7 @@ def source_from_proto(message: host_pb2.HostLoaded, *, digest: str) -> Source:
         digest=digest,
         fragment=fragment_from_proto(message.fragment) if message.HasField("fragment") else None,
         functions=frozenset(message.functions),
+        codes=dict(zip(message.functions, message.function_codes, strict=False)),
         problem=problem_from_proto(message.problem) if message.HasField("problem") else None,
     )
 

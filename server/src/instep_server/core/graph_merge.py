@@ -125,7 +125,7 @@ def merge(main: Source, fragment: Fragment, loaded: Sequence[Source]) -> Merged:
     """
     fragments = list(_fragments(main, loaded))
     sources = {source.file: source for source in (main, *loaded)}
-    steps = [step for _, part in fragments for step in part.steps]
+    steps = [_with_code(step, sources) for _, part in fragments for step in part.steps]
     parameters = [parameter for _, part in fragments for parameter in part.parameters]
     constants = [constant for _, part in fragments for constant in part.constants]
     configs = [config for _, part in fragments for config in part.configs]
@@ -232,6 +232,14 @@ def _without_flow(fragment: Fragment, include: Include, source: Source) -> Probl
         ),
         locations=(include.location, Location(include.file)),
     )
+
+
+def _with_code(step: StepSpec, sources: dict[str, Source]) -> StepSpec:
+    """Completes a step that names a function of a file in another language by what its host says of the code."""
+    entry = step.entry_point
+    if step.code or not entry.function:
+        return step
+    return replace(step, code=sources[entry.file].codes.get(entry.function, ""))
 
 
 def _function_problems(step: StepSpec, sources: dict[str, Source]) -> Iterator[Problem]:

@@ -335,6 +335,8 @@ class Source:
     """What the file says about its flow. None: it declares none."""
     functions: frozenset[str] = frozenset()
     """Names of the file's top-level functions."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the code of these functions, as far as they are known, by name."""
     problem: Problem | None = None
     """Why the file could not be loaded. None: it was."""
 

@@ -105,7 +105,7 @@ class HostEvent(_message.Message):
     def __init__(self, loaded: _Optional[_Union[HostLoaded, _Mapping]] = ..., forked: _Optional[_Union[WorkerForked, _Mapping]] = ..., exited: _Optional[_Union[WorkerExited, _Mapping]] = ..., evaluated: _Optional[_Union[DefaultsEvaluated, _Mapping]] = ...) -> None: ...
 
 class HostLoaded(_message.Message):
-    __slots__ = ("language", "file", "pid", "fragment", "functions", "problem", "runtime", "can_fork")
+    __slots__ = ("language", "file", "pid", "fragment", "functions", "problem", "runtime", "can_fork", "function_codes")
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,7 @@ class HostLoaded(_message.Message):
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
     CAN_FORK_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_CODES_FIELD_NUMBER: _ClassVar[int]
     language: str
     file: str
     pid: int
@@ -122,7 +123,8 @@ class HostLoaded(_message.Message):
     problem: _graph_pb2.GraphProblem
     runtime: str
     can_fork: bool
-    def __init__(self, language: _Optional[str] = ..., file: _Optional[str] = ..., pid: _Optional[int] = ..., fragment: _Optional[_Union[_graph_pb2.FlowFragment, _Mapping]] = ..., functions: _Optional[_Iterable[str]] = ..., problem: _Optional[_Union[_graph_pb2.GraphProblem, _Mapping]] = ..., runtime: _Optional[str] = ..., can_fork: _Optional[bool] = ...) -> None: ...
+    function_codes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, language: _Optional[str] = ..., file: _Optional[str] = ..., pid: _Optional[int] = ..., fragment: _Optional[_Union[_graph_pb2.FlowFragment, _Mapping]] = ..., functions: _Optional[_Iterable[str]] = ..., problem: _Optional[_Union[_graph_pb2.GraphProblem, _Mapping]] = ..., runtime: _Optional[str] = ..., can_fork: _Optional[bool] = ..., function_codes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WorkerForked(_message.Message):
     __slots__ = ("worker_id", "pid", "error")
