@@ -284,3 +284,42 @@ def test_fragment_of_a_class_without_source(tmp_path: Path) -> None:
     fragment = fragment_of(flow, str(tmp_path / "flow.py"))
     assert (fragment.flow, fragment.location.line) == ("Flow", 0)
     assert fragment.constants[0].location.line == 0
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ('Parameter("p", help=3)', "The argument help of Parameter('p') must be text, not 3."),
+        ("Parameter(5)", "The argument name of Parameter(5) must be text, not 5."),
+        (
+            'Parameter("p", required="yes")',
+            "The argument required of Parameter('p') must be True or False, not 'yes'.",
+        ),
+        ('IncludeFile("f", default=3)', "The default 3 of include file 'f' is not a path."),
+        (
+            'IncludeFile("f", is_text="a")',
+            "The argument is_text of IncludeFile('f') must be True or False, not 'a'.",
+        ),
+        ("Config(3)", "The name of a config must be text, not 3."),
+        ('Config("c", default=3)', "The default of config 'c' must be a path, not 3."),
+        (
+            'Parameter("p", default=config_expr("c +"))',
+            "config_expr('c +') can't be evaluated: SyntaxError: invalid syntax (<string>, line 1). "
+            "The configs of the flow are none.",
+        ),
+    ],
+)
+def test_arguments_of_another_kind_are_problems_with_their_line(
+    tmp_path: Path, declared: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.excepthook", lambda *_: None)
+    text = f"""
+from instep import Config, IncludeFile, Parameter, config_expr
+class Flow(FlowSpec):
+    it = {declared}
+    @step
+    def start(self): ...
+"""
+    (problem,) = read_flow(tmp_path, text).problems
+    assert problem.message == message
+    assert problem.locations[0].line == 5

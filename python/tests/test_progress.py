@@ -188,6 +188,15 @@ def test_lines_tell_of_retries() -> None:
     ]
 
 
+def test_lines_tell_what_a_switch_chose() -> None:
+    chose = _task("start", "1", "SUCCEEDED", 1_200)
+    chose.text = "Task chose step 'fit'."
+    assert (
+        _shown(_attempt("start", "1", "LEASED", 1_100), _attempt("start", "1", "SUCCEEDED", 1_200), chose)[-1]
+        == "[3/start/1] Task chose step 'fit'."
+    )
+
+
 def test_lines_tell_of_caught_errors_with_their_tracebacks() -> None:
     caught = _attempt("start", "1", "SUCCEEDED", 1_200, failure=FAILURE, artifacts=1, artifact_bytes=10)
     written = FAILURE.traceback.encode()

@@ -246,7 +246,7 @@ def _evaluated(expression: ConfigExpression, configs: Mapping[str, object]) -> o
     except Exception as err:
         known = ", ".join(sorted(configs)) or "none"
         raise ConfigInvalidError(
-            f"config_expr({expression.text!r}) can't be evaluated: {type(err).__name__}: {err}. "
+            f"config_expr({expression.text!r}) can't be evaluated: {type(err).__name__}: {str(err).rstrip('.')}. "
             f"The configs of the flow are {known}.",
         ) from err
 
@@ -255,6 +255,10 @@ def _find(
     name: str, default: str | os.PathLike[str] | None, default_value: object, body: Mapping[str, object]
 ) -> tuple[str | None, object]:
     """Finds the text of a config, or a value that needs no parsing."""
+    if not isinstance(name, str):
+        raise ConfigInvalidError(f"The name of a config must be text, not {name!r}.")
+    if default is not None and not isinstance(default, str | os.PathLike):
+        raise ConfigInvalidError(f"The default of config {name!r} must be a path, not {default!r}.")
     if (given := _given(name)) is not None:
         return given, None
     if default is not None:

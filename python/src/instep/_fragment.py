@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from types import ModuleType, UnionType
 from typing import TYPE_CHECKING, TypeVar
 
 from instep_proto.v1 import graph_pb2, source_pb2
@@ -23,7 +23,7 @@ from instep._parameter import Parameter
 from instep._reference import FunctionReference
 from instep._source import Mistake, Place, assignment_line, find_class, real_file
 from instep._transition import Transition, read_step
-from instep.errors import ConfigInvalidError, InstepError
+from instep.errors import ConfigInvalidError, InstepError, ParameterInvalidError
 
 if TYPE_CHECKING:
     from instep.values import Encoded
@@ -42,6 +42,7 @@ _LOSS_POLICIES = {
     "ignore": graph_pb2.LOSS_POLICY_IGNORE,
 }
 _Choice = TypeVar("_Choice")
+_Declared = TypeVar("_Declared", bound=Parameter | IncludeFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +238,7 @@ class _Reader:
     ) -> Iterator[graph_pb2.ParameterSpec]:
         place = Place(real_file(declared.file), declared.line)
         try:
-            parameter = declared.with_configs(self._configs)
+            parameter = _well_formed(declared.with_configs(self._configs))
             spec = _include_file(parameter) if isinstance(parameter, IncludeFile) else _typed(parameter)
         except ConfigInvalidError as err:
             self._refuse_config(err, place)
@@ -345,6 +346,35 @@ def _json_form(value: object) -> object:
     if hasattr(value, "item") and hasattr(value, "dtype"):
         return value.item()
     raise TypeError(f"{value!r} is neither text, a number, True, False, None, a list nor a dictionary")
+
+
+_ARGUMENTS: Mapping[str, tuple[type | UnionType, str]] = {
+    "name": (str, "text"),
+    "help": (str, "text"),
+    "required": (bool, "True or False"),
+    "show_default": (bool, "True or False"),
+    "separator": (str | None, "text"),
+    "encoding": (str | None, "text"),
+    "is_text": (bool, "True or False"),
+}
+"""What arguments of parameters and include files must be."""
+
+
+def _well_formed(parameter: _Declared) -> _Declared:
+    """Checks the arguments of a parameter, or of an include file.
+
+    Raises:
+        ParameterInvalidError: One is not what it must be.
+    """
+    for name, (kind, expected) in _ARGUMENTS.items():
+        value = getattr(parameter, name, None)
+        if hasattr(parameter, name) and not isinstance(value, kind):
+            raise ParameterInvalidError(
+                f"The argument {name} of {type(parameter).__name__}({parameter.name!r}) must be {expected}, "
+                f"not {value!r}.",
+                parameter=str(parameter.name),
+            )
+    return parameter
 
 
 def _typed(parameter: Parameter) -> graph_pb2.ParameterSpec:

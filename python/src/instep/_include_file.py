@@ -9,6 +9,7 @@ from copy import copy
 from typing import Self
 
 from instep._config import resolved
+from instep.errors import ParameterInvalidError
 
 
 class IncludeFile:
@@ -71,5 +72,16 @@ class IncludeFile:
         return declared
 
     def default_file(self) -> str:
-        """Gives the absolute path of the default. Empty: there is none."""
-        return os.path.abspath(os.path.expanduser(self.default)) if self.default is not None else ""
+        """Gives the absolute path of the default. Empty: there is none.
+
+        Raises:
+            ParameterInvalidError: The default is no path.
+        """
+        if self.default is None:
+            return ""
+        if not isinstance(self.default, str | os.PathLike):
+            raise ParameterInvalidError(
+                f"The default {self.default!r} of include file '{self.name}' is not a path.",
+                parameter=self.name,
+            )
+        return os.path.abspath(os.path.expanduser(self.default))

@@ -24,6 +24,7 @@ from instep._run_view import (
     NOTICE,
     RUN_SUCCEEDED,
     TASK_STATE,
+    TASK_SUCCEEDED,
     LogLine,
     LogLines,
     RunView,
@@ -165,7 +166,8 @@ def _is_worth_a_line(event: Event) -> bool:
         return True
     if event.kind == ATTEMPT_STATE:
         return event.attempt_state == ATTEMPT_LOST or event.HasField("failure")
-    return event.kind == TASK_STATE and bool(event_text(event, event.at_unix_ms))
+    is_success = event.task_state == TASK_SUCCEEDED  # a line for each step tells of them all
+    return event.kind == TASK_STATE and not is_success and bool(event_text(event, event.at_unix_ms))
 
 
 def _sign(step: StepView) -> tuple[str, str]:

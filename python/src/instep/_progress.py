@@ -27,6 +27,7 @@ from instep._run_view import (
     TASK_RETRY_WAIT,
     TASK_SKIPPED,
     TASK_STATE,
+    TASK_SUCCEEDED,
     TASKS_MADE,
     LogLine,
     LogLines,
@@ -193,6 +194,8 @@ def event_text(event: Event, started_ms: int) -> str:
             if event.count != 1 or event.task_id
             else ""
         )
+    if event.kind == TASK_STATE and event.task_state == TASK_SUCCEEDED:
+        return "" if event.HasField("cloned_from") else event.text
     if event.kind == TASK_STATE and event.task_state == TASK_RETRY_WAIT:
         return event.text or "Task waits to be tried again."
     if event.kind == TASK_STATE and event.task_state == TASK_SKIPPED:

@@ -9,6 +9,7 @@ from enum import IntEnum
 from instep_server import convert_run
 from instep_server.core.environment import Artifact
 from instep_server.core.failure import Failure
+from instep_server.core.graph_words import quoted
 from instep_server.core.planned import (
     Action,
     Clone,
@@ -132,8 +133,9 @@ class Recorder:
                 case TaskCloned(task, outcome) if task.clone is not None:
                     self._task_made(change, task, at)
                     self._task_cloned(change, task, task.clone, outcome)
-                case TaskChanged(task, _, failure):
-                    self._task_changed(change, task, at, failure=failure)
+                case TaskChanged(task, _, failure, chosen):
+                    text = f"Task chose step {quoted(chosen)}." if chosen else ""
+                    self._task_changed(change, task, at, failure=failure, text=text)
                 case TaskRetried(task, failure, wait_ms):
                     text = _retry_text(task, wait_ms)
                     self._task_changed(change, task, at, failure=failure, text=text)

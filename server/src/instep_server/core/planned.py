@@ -177,6 +177,8 @@ class TaskChanged:
     """The state that it entered."""
     failure: Failure | None = None
     """Why, when it failed."""
+    chosen: str = ""
+    """Name of the step that its switch chose, when it succeeded. Empty: it is no switch."""
 
 
 @dataclass(frozen=True, slots=True)

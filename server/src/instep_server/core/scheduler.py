@@ -199,7 +199,7 @@ class Plan:
             return self._end_task(task, TaskEvent.CANCEL)
         left = overlay(task.environment, outcome.outputs, outcome.deleted)
         _check_fit(task, left, outcome)
-        actions = self._end_task(task, TaskEvent.SUCCEED)
+        actions = self._end_task(task, TaskEvent.SUCCEED, chosen=_chosen(task, outcome))
         task.left = left
         actions += self._go_on(task, outcome)
         return actions + self._end_clones()
@@ -343,8 +343,7 @@ class Plan:
             case TransitionKind.FOREACH:
                 return self._foreach(task, outcome.foreach_count or 0)
             case TransitionKind.SWITCH:
-                chosen = transition.cases[outcome.switch_case or 0]
-                return self._enter(self.graph.step(chosen.target), task)
+                return self._enter(self.graph.step(_chosen(task, outcome)), task)
             case TransitionKind.END:
                 self._ending = _Ending(RunEvent.SUCCEED, caught=outcome.caught)
                 return []
@@ -444,12 +443,14 @@ class Plan:
         self._ready[task.id] = task
         return [TaskMade(task)]
 
-    def _end_task(self, task: PlannedTask, event: TaskEvent, failure: Failure | None = None) -> list[Action]:
+    def _end_task(
+        self, task: PlannedTask, event: TaskEvent, failure: Failure | None = None, *, chosen: str = ""
+    ) -> list[Action]:
         task.state = advance(TASK, task.state, event)
         self._active.pop(task.id, None)
         self._ready.pop(task.id, None)
         self._waiting.pop(task.id, None)
-        return [TaskChanged(task, task.state, failure)]
+        return [TaskChanged(task, task.state, failure, chosen)]
 
     def _stop(self, ending: _Ending, reason: str) -> list[Action]:
         """Begins to end the run: what is ready or waits will not run, what is active is to be ended."""
@@ -489,6 +490,14 @@ def _is_to_be_handled(task: PlannedTask, failure: Failure) -> bool:
         return False
     is_last = task.tries > task.step.policy.retries
     return failure.kind in _DEATHS or (failure.kind is FailureKind.USER_ERROR and not is_last)
+
+
+def _chosen(task: PlannedTask, outcome: Outcome) -> str:
+    """Names the step that a task chose. Empty: its step is no switch."""
+    transition = task.step.transition
+    if transition.kind is not TransitionKind.SWITCH:
+        return ""
+    return transition.cases[outcome.switch_case or 0].target
 
 
 def _check_fit(task: PlannedTask, left: Environment, outcome: Outcome) -> None:
