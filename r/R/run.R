@@ -42,13 +42,16 @@ run <- function(flow, ...) {
   if (!is.null(script) && is.null(flow$location)) {
     flow <- relink_sources(flow, file)
   }
-  program <- if (is.null(script)) "" else paste("Rscript", script)
+  program <- if (is.null(script)) "" else paste("Rscript", quoted_path(script))
   status <- run_command(flow, file, program, arguments, if (is.null(script)) prompt_home())
   if (status != 0L && !interactive()) {
     quit(save = "no", status = status, runLast = FALSE)
   }
   invisible(status)
 }
+
+# A path as a person types it in a shell.
+quoted_path <- function(path) if (grepl("[^[:alnum:]_./~-]", path)) shQuote(path) else path
 
 check_session <- function(call = parent.frame()) {
   if (.Platform$GUI == "RStudio") {

@@ -23,7 +23,7 @@ from functools import lru_cache
 from instep._flow import FlowSpec
 from instep._source import Function, find_class, parsed
 
-Path = tuple[str, ...]
+Dotted = tuple[str, ...]
 """A name, and the attributes that are taken from it in turn."""
 
 _OWN_DECORATORS = frozenset(
@@ -98,7 +98,7 @@ class _Code:
                 return True
         return False
 
-    def add_name(self, file: str, path: Path) -> None:
+    def add_name(self, file: str, path: Dotted) -> None:
         """Adds what a name of a file stands for."""
         if (file, path) in self._seen:
             return
@@ -138,7 +138,7 @@ class _Code:
                     if (called or not _is_step(node)) and not _is_input(node):
                         self._add(file, node)
 
-    def _add_import(self, file: str, statement: ast.Import | ast.ImportFrom, path: Path) -> None:
+    def _add_import(self, file: str, statement: ast.Import | ast.ImportFrom, path: Dotted) -> None:
         """Adds what a name stands for that an import binds."""
         for alias in statement.names:
             bound = alias.asname or alias.name
@@ -154,7 +154,7 @@ class _Code:
             elif not alias.asname and bound.partition(".")[0] == path[0]:
                 self._add_from(file, 0, path)
 
-    def _add_from(self, file: str, level: int, names: Path) -> None:
+    def _add_from(self, file: str, level: int, names: Dotted) -> None:
         """Adds what modules give: a name of one of the flow's own files, else the names themselves."""
         folder = os.path.dirname(file)
         for _ in range(level - 1):
@@ -230,7 +230,7 @@ _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def _free_paths(node: ast.AST) -> Iterator[Path]:
+def _free_paths(node: ast.AST) -> Iterator[Dotted]:
     """Lists the names that code uses and does not bind itself, each with the attributes that are taken from it."""
     bound = _bound_names(node) if isinstance(node, _Scope) else set()
     outside = {id(one) for one in _evaluated_outside(node)} if isinstance(node, _Scope) else set()
@@ -280,7 +280,7 @@ def _inside(node: ast.AST) -> Iterator[ast.AST]:
             yield from _inside(child)
 
 
-def _path(node: ast.AST) -> Path:
+def _path(node: ast.AST) -> Dotted:
     """Reads `a.b.c`. Empty: the node is something else."""
     match node:
         case ast.Name(name):
@@ -355,7 +355,7 @@ def _changed_names(statement: ast.stmt) -> Iterator[str]:
             yield target.id
 
 
-def _find_module(folder: str, names: Path) -> tuple[str, Path]:
+def _find_module(folder: str, names: Dotted) -> tuple[str, Dotted]:
     """Finds the module that a name with dots leads to.
 
     Args:

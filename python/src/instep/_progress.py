@@ -124,7 +124,7 @@ class LineProgress:
             self._show_lines(rest, time.time_ns() // 1_000_000)
         for step in self._view.newly_finished():
             for text in reuse_texts(step):
-                self._say(time.time_ns() // 1_000_000, f"Step {step.name}: {text}")
+                self._say(response.events[-1].at_unix_ms, f"Step {step.name}: {text}")
         self._write()
 
     def notice(self, text: str) -> None:
