@@ -16,7 +16,7 @@ evaluate_defaults <- function(question) {
     writeBin(message_encode("DefaultsEvaluated", answer_defaults(question)), answer)
     process_exit_(exit_success)
   }
-  the$questions[[id]] <- list(id = question$id, answer = answer, parameters = question$parameters)
+  the$questions[[id]] <- list(id = question$id, answer = answer)
 }
 
 # Calls the functions, up to the first that fails.
@@ -30,7 +30,7 @@ answer_defaults <- function(question) {
       parent = globalenv()
     ))
     if (!is.null(called$condition)) {
-      failure <- default_failure(name, called$condition, called$frames)
+      failure <- condition_failure(called$condition, called$frames)
       return(list(id = question$id, values = values, failure = failure))
     }
     values[[length(values) + 1L]] <- list(parameter = name, manifest = called$value)
@@ -44,12 +44,6 @@ function_default <- function(parameter, user) {
   encode_inline(parameter_default(parameter, value), parameter$name)
 }
 
-default_failure <- function(name, condition, frames) {
-  failure <- condition_failure(condition, frames)
-  failure$message <- sprintf("The default of parameter '%s' can't be had: %s", name, failure$message)
-  failure
-}
-
 # The answer of a process that has ended.
 defaults_evaluated <- function(question, ended) {
   on.exit(unlink(question$answer))
@@ -57,8 +51,6 @@ defaults_evaluated <- function(question, ended) {
     return(message_decode("DefaultsEvaluated", readBin(question$answer, "raw", file.size(question$answer))))
   }
   how <- if (ended$signal > 0L) paste("signal", ended$signal) else paste("status", ended$exit_code)
-  message <- sprintf(
-    "The process that calls the default of parameter '%s' ended with %s.", question$parameters[[1L]], how
-  )
+  message <- paste0("The process that calls it ended with ", how, ".")
   list(id = question$id, failure = plain_failure("FAILURE_KIND_WORKER_LOST", message))
 }

@@ -21,7 +21,7 @@ NULL
 #   types: the types that register_type() was given, by name.
 #   handles: by the hash of a handle's manifest, how its blobs are fetched and whether it may be opened.
 #   opened: by the same, the process that holds the object.
-#   questions: by the id of a process that calls defaults, which ones it calls and the file that takes its answer.
+#   questions: by the id of a process that calls defaults, the id of the question and the file that takes its answer.
 #   task: what current() tells about the task that this process runs, a list; NULL outside a task.
 the <- new.env(parent = emptyenv())
 the$including <- FALSE

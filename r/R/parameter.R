@@ -147,9 +147,15 @@ parameter_default <- function(parameter, value) {
   if (is.null(value)) {
     return(NULL)
   }
+  expected <- switch(parameter$type,
+    PARAMETER_TYPE_STRING = "a string",
+    PARAMETER_TYPE_BOOL = "TRUE or FALSE",
+    PARAMETER_TYPE_INT = "a whole number",
+    PARAMETER_TYPE_FLOAT = "a number"
+  )
   problem <- function() {
     abort(
-      "The default of parameter {.val {parameter$name}} is {.obj_type_friendly {value}}, which does not fit its type.",
+      "The default of parameter {.val {parameter$name}} must be {expected}, not {.obj_type_friendly {value}}.",
       "parameter_default",
       call = NULL
     )

@@ -285,7 +285,8 @@ def test_a_default_that_fails_ends_the_run_before_any_task(project: Project) -> 
     """6.8: with the parameter and the field named."""
     project.write("broken.R", BROKEN_DEFAULT)
     done = project.call("broken.R", "run", expect=1)
-    assert "default of parameter 'p'" in done.text
+    assert "Parameter 'p'" in done.text
+    assert "default failed" in done.text
     assert "no network" in done.text
     assert "Task is starting" not in done.text
     project.call("broken.R", "run", "--p", "given")
