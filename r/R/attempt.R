@@ -65,12 +65,7 @@ attempt_outcome <- function(attempt, problem) {
     arguments$inputs <- new_inputs(joins, attempt$task$inputs, attempt$task, attempt$fetch)
     attempt$inputs <- arguments$inputs
   }
-  keeper_phase_(attempt$keeper, 2L)
-  trouble <- timed(attempt, "run", call_step(fun$fun, fun$label, arguments, \(i) raise_timeout(attempt)))
-  keeper_phase_(attempt$keeper, 3L)
-  if (keeper_timed_out_(attempt$keeper)) {
-    trouble <- late_trouble(attempt$task, trouble)
-  }
+  trouble <- run_user_code(attempt, fun, arguments)
   if (is.null(trouble)) {
     return(success(attempt))
   }
@@ -82,6 +77,22 @@ attempt_outcome <- function(attempt, problem) {
     return(success(attempt, caught = failure))
   }
   failed(failure, partial_outputs(attempt))
+}
+
+# Calls the step's function. Answers with NULL, or with what went wrong.
+run_user_code <- function(attempt, fun, arguments) {
+  trouble <- NULL
+  keeper_phase_(attempt$keeper, 2L)
+  tryCatch(
+    {
+      trouble <- timed(attempt, "run", call_step(fun$fun, fun$label, arguments, \(i) raise_timeout(attempt)))
+      keeper_phase_(attempt$keeper, 3L)
+      Sys.sleep(0) # here R takes an interrupt that came when the code had just ended
+    },
+    interrupt = \(interrupt) trouble <<- trouble %||% list(condition = interrupt, frames = list())
+  )
+  keeper_phase_(attempt$keeper, 3L)
+  if (keeper_timed_out_(attempt$keeper)) late_trouble(attempt$task, trouble) else trouble
 }
 
 # Whether an error of user code in this attempt is handled.
@@ -188,13 +199,10 @@ step_function <- function(task) {
 
 failed <- function(failure, partial_outputs = NULL) list(failure = failure, partial_outputs = partial_outputs)
 
-# An interrupt is a cancel when the orchestrator says so, or it ends the step's time; else somebody sent a signal.
+# An interrupt is a cancel when the orchestrator says so; else somebody sent a signal.
 interrupted <- function(attempt) {
   if (keeper_cancelled_(attempt$keeper, TRUE)) {
     return(list(cancelled = list(reason = keeper_cancel_reason_(attempt$keeper))))
-  }
-  if (keeper_timed_out_(attempt$keeper)) {
-    return(failed(condition_failure(timeout_condition(attempt$task), kind = "FAILURE_KIND_ATTEMPT_TIMEOUT")))
   }
   failed(plain_failure("FAILURE_KIND_USER_ERROR", "The step was interrupted."))
 }

@@ -59,9 +59,10 @@ load_problem <- function(condition, file, line) {
     place <- regmatches(text, regexec(":([0-9]+):[0-9]+: ", text))[[1L]]
     line <- if (length(place) == 2L) as.integer(place[[2L]]) else 0L
   }
+  is_config <- inherits(condition, "instep_error_config")
   list(
-    code = if (inherits(condition, "instep_error_config")) "config-invalid" else "file-load",
-    message = paste0("File '", file, "' can't be loaded: ", text),
+    code = if (is_config) "config-invalid" else "file-load",
+    message = if (is_config) text else paste0("File '", file, "' can't be loaded: ", text),
     locations = list(list(file = file, line = line))
   )
 }
