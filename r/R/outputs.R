@@ -1,4 +1,5 @@
-# What an attempt leaves behind: encoding and storing artifacts, counting the elements of a foreach.
+# What an attempt leaves behind: encoding and storing artifacts, counting the elements of a foreach, choosing the case of
+# a switch.
 
 # Stores what the step left behind. Nothing is written before all of it is known to be storable. With `caught`, the
 # failure that catch() handles, it has no elements or case to choose.
