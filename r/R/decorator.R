@@ -33,7 +33,7 @@
 #' @param cpu,gpu Number of cores and GPUs. By default 1 and 0.
 #' @param memory MB of memory, a number, or several: one for each attempt. A task that takes more is ended and counts as
 #'   out of memory. By default any.
-#' @param name Name of the decorator, a string.
+#' @param x Name of the decorator, a string.
 #' @returns A decorator, an object of class `instep_decorator`, for [step()].
 #' @seealso In Python the decorators `retry`, `catch`, `timeout`, `environment` and `resources`.
 #' @export
@@ -45,9 +45,9 @@
 #'     next_step = "end"
 #'   ) |>
 #'   step("end", \(self) print(self$problem))
-decorator <- function(name, ...) {
-  check_string(name)
-  new_decorator(name, list(...), "decorator")
+decorator <- function(x, ...) {
+  check_string(x)
+  new_decorator(x, list(...), "decorator")
 }
 
 # `...` comes first, so that arguments must be named in full; what it takes up, the orchestrator refuses.

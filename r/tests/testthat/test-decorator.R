@@ -5,6 +5,7 @@ test_that("a decorator keeps what it was given, and nothing else", {
   expect_identical(timeout(minutes = 1, seconds = 30)$arguments, list(seconds = 30, minutes = 1))
   expect_identical(decorator("retry", times = 2)$arguments, list(times = 2))
   expect_identical(project(name = "diamonds")$name, "project")
+  expect_identical(decorator("project", name = "diamonds")$arguments, list(name = "diamonds"))
 })
 
 test_that("arguments are named in full, without doubles", {
