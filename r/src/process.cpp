@@ -418,11 +418,14 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   host = nullptr;
 }
 
-// Gives this process a temporary directory of its own inside `parent`: a forked worker has inherited its host's.
+// Gives this process a temporary directory of its own inside `parent`: a forked worker has inherited its host's. When R
+// crashes it deletes the directory that it began with, by the text that R_TempDir points to at first: that is emptied, so
+// that a worker which crashes leaves its host's directory alone.
 [[cpp11::register]] std::string process_tempdir_(std::string parent) {
   std::string pattern = parent + "/RtmpXXXXXX";
   char* directory = strdup(pattern.c_str());
   if (mkdtemp(directory) == nullptr) fail("Can't make a temporary directory");
+  R_TempDir[0] = '\0';
   R_TempDir = directory;  // kept for as long as the process lives
   return directory;
 }

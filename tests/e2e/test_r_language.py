@@ -465,3 +465,36 @@ def test_a_flow_without_a_file_names_none_in_its_hints(project: Project) -> None
     done = project.call("R", "--no-echo", "--no-save", "-e", " ; ".join(code.split("\n")[1:3]), expect=1)
     assert 'cat(task_client("Typed/1/start/1")$stderr)' in done.text
     assert "Typed.R logs" not in done.text
+
+
+def test_a_step_that_crashes_leaves_its_host_as_it_was(project: Project) -> None:
+    """7.7, 7.8, 7.12: the steps after it are forked as before, and have what the file made when it was loaded."""
+    project.write(
+        "crash.R",
+        r"""
+        library(instep)
+        made <- tempfile()
+        writeLines("made once", made)
+
+        flow("Crash") |>
+          step("start", \(self) {
+            cat("printed before\n")
+            tools::pskill(Sys.getpid(), 11L)
+            Sys.sleep(60)
+          }, catch(var = "error"), next_step = "end") |>
+          step("end", \(self) {
+            self$text <- readLines(made)
+            self$own <- dir.exists(tempdir())
+          }) |>
+          run()
+        """,
+    )
+    done = project.call("crash.R", "run")
+    assert "did not come up" not in done.text
+    assert project.read("[Flow('Crash').latest_run.data.text, Flow('Crash').latest_run.data.own]") == [
+        "made once",
+        True,
+    ]
+    log = project.call("crash.R", "logs", "1/start", "--attempt", "0").text
+    assert "printed before" in log
+    assert "segmentation fault" in log
