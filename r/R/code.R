@@ -60,7 +60,6 @@ walk_function <- function(walk, name, fun) {
   if (is.primitive(fun) || isNamespace(topenv(environment(fun)))) {
     return(note_code(walk, name, paste(function_module(fun), deparse(args(fun))[[1L]])))
   }
-  fun <- utils::removeSource(fun)
   code <- as.call(c(list(as.name("{")), Filter(\(default) !identical(default, quote(expr = )), formals(fun)), body(fun)))
   note_code(walk, name, deparse(fun, control = c("keepNA", "keepInteger", "digits17")))
   for (reached in sort(unique(code_words(code)), method = "radix")) {
