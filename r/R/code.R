@@ -5,7 +5,8 @@
 # it sources as well. All names and texts in a function count as names that it may reach: a local variable that happens
 # to have the name of a global function makes the digest change more often than needed, never too seldom. A name is
 # looked up from the function's own environment to the global one, so what a function factory has captured is found;
-# packages are not the user's own. What follows `$` and `@` is an element of what precedes it, and no such name.
+# packages are not the user's own. What follows `$` and `@` is an element of what precedes it, and no such name. With a
+# generic function its methods are reached, also when the generic is a package's.
 
 # Digest, as text, of the code of a step. Empty: it is not known.
 step_code <- function(reference, folder) {
@@ -62,10 +63,17 @@ walk_function <- function(walk, name, fun) {
   }
   code <- as.call(c(list(as.name("{")), Filter(\(default) !identical(default, quote(expr = )), formals(fun)), body(fun)))
   note_code(walk, name, deparse(fun, control = c("keepNA", "keepInteger", "digits17")))
-  for (reached in sort(unique(code_words(code)), method = "radix")) {
+  words <- sort(unique(code_words(code)), method = "radix")
+  for (reached in c(words, own_methods(words))) {
     owner <- own_environment(reached, environment(fun))
     if (!is.null(owner)) walk_value(walk, reached, get(reached, owner, inherits = FALSE))
   }
+}
+
+# Names of the user's own methods of generic functions: `generic.class` for S3, and the tables of methods for S4.
+own_methods <- function(generics) {
+  begins <- c(paste0(generics, "."), paste0(".__T__", generics, ":"))
+  Filter(\(name) any(startsWith(name, begins)), ls(globalenv(), all.names = TRUE))
 }
 
 # What is in an environment of the user's, such as an R6 class. Others are told by what they are.
@@ -109,7 +117,7 @@ code_words <- function(code, names = TRUE) {
     return(character())
   }
   is_element <- is.call(code) && (identical(code[[1L]], quote(`$`)) || identical(code[[1L]], quote(`@`)))
-  parts <- if (is_element) list(code[[2L]]) else Filter(\(part) !identical(part, quote(expr = )), as.list(code))
+  parts <- if (is_element) as.list(code)[1:2] else Filter(\(part) !identical(part, quote(expr = )), as.list(code))
   unlist(lapply(parts, code_words, names))
 }
 

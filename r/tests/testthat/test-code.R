@@ -66,3 +66,18 @@ test_that("elements are no names, and of a config its value counts", {
   expect_identical(reading("{\"n\": 1}"), reading("{\"n\": 1}", "", ""))
   expect_false(reading("{\"n\": 1}") == reading("{\"n\": 2}"))
 })
+
+test_that("methods of a generic function are reached with it", {
+  generics <- \(method) {
+    eval(parse(text = paste("predict.instep_test <- function(object, ...)", method)), globalenv())
+    eval(parse(text = "setGeneric('instep_area', \\(x) standardGeneric('instep_area'))"), globalenv())
+    eval(parse(text = paste("setMethod('instep_area', 'numeric', \\(x)", method, ")")), globalenv())
+    withr::defer(rm(list = c("predict.instep_test", ls(globalenv(), pattern = "instep_area", all.names = TRUE)),
+      envir = globalenv()))
+    c(digest("f <- function(self) predict(self$model)"), digest("f <- function(self) instep_area(self$x)"),
+      digest("f <- function(self) fitted(self$model)"))
+  }
+  first <- generics("1")
+  expect_identical(generics("1"), first)
+  expect_identical(generics("2") == first, c(FALSE, FALSE, TRUE))
+})
