@@ -22,6 +22,8 @@ PUBLIC = [
     "OpenedObject",
     "Parameter",
     "Run",
+    "RunEvent",
+    "Runner",
     "Step",
     "Task",
     "TaskException",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from instep._opened import OpenedObject
     from instep._parameter import JSONType, Parameter
     from instep._reference import py_function, r_function
+    from instep._run_events import RunEvent
+    from instep._runner import Runner
     from instep._task_exception import TaskException
     from instep.errors import InstepError
     from instep.values import NA, ForeignObject, NamedList, NamedVector, NDArray, register_type
@@ -50,6 +52,8 @@ __all__ = [
     "OpenedObject",
     "Parameter",
     "Run",
+    "RunEvent",
+    "Runner",
     "Step",
     "Task",
     "TaskException",
@@ -88,6 +92,8 @@ _MODULES = {
     "OpenedObject": "instep._opened",
     "Parameter": "instep._parameter",
     "Run": "instep._client",
+    "RunEvent": "instep._run_events",
+    "Runner": "instep._runner",
     "Step": "instep._client",
     "Task": "instep._client",
     "TaskException": "instep._task_exception",

@@ -72,6 +72,8 @@ def run_command(session: Session, arguments: Sequence[str]) -> int:
         except InstepError as err:
             from instep._cli._program import FAILURE, show_error
 
+            if session.driver:
+                session.driver.tell_error(err)
             show_error(err)
             return FAILURE
 
@@ -80,7 +82,9 @@ def _execute(session: Session, signals: Signals, arguments: Sequence[str]) -> in
     from instep._cli._commands import Command, flow_program
     from instep._cli._program import execute
 
-    return execute(flow_program, arguments, program=session.flow.program, obj=Command(session, signals))
+    told = {"tell_error": session.driver.tell_error} if session.driver else {}
+    command = Command(session, signals)
+    return execute(flow_program, arguments, program=session.flow.program, obj=command, **told)
 
 
 def _serve(flow: type[FlowSpec], file: str, fd: int) -> NoReturn:

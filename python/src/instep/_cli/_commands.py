@@ -76,6 +76,10 @@ class FlowProgram(Program):
 
             made = RunCommand if name == RUN else ResumeCommand
             command = made(ctx.obj.session, ctx.obj.signals)
+            if driver := ctx.obj.session.driver:
+                from instep._cli._driver import arguments_of
+
+                rest = arguments_of(driver.options, command)
         return name, command, rest
 
 

@@ -112,6 +112,20 @@ class ParameterOption(click.Option):
         )
         self._spec = spec
 
+    def text_of(self, value: object) -> str:
+        """Writes a value as a person would type it.
+
+        Args:
+            value: The value. A text stands for itself.
+        """
+        if isinstance(value, str):
+            return value
+        if int(self._spec.type) == ParameterKind.JSON:
+            return json.dumps(value)
+        if isinstance(value, list) and self._spec.separator:
+            return self._spec.separator.join(map(str, value))
+        return str(value)
+
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Gives the option's line in the help text, with its default.
 

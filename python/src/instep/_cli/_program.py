@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -56,7 +56,14 @@ class Program(click.Group):
                 click.echo(command.get_help(context))
 
 
-def execute(command: click.Command, arguments: Sequence[str], *, program: str, obj: object) -> int:
+def execute(
+    command: click.Command,
+    arguments: Sequence[str],
+    *,
+    program: str,
+    obj: object,
+    tell_error: Callable[[Exception], None] = lambda _: None,
+) -> int:
     """Runs a command.
 
     Args:
@@ -64,6 +71,7 @@ def execute(command: click.Command, arguments: Sequence[str], *, program: str, o
         arguments: What was typed after the program's name.
         program: The program's name as a person types it.
         obj: What the command finds as its context's object.
+        tell_error: Is called with an error, before it is shown.
 
     Returns:
         The exit code: 0 for success, 1 for a failure, 2 for wrong usage.
@@ -77,9 +85,11 @@ def execute(command: click.Command, arguments: Sequence[str], *, program: str, o
         if isinstance(err, click.NoSuchOption) and _is_of_program(err, command):
             hint = "It is an option of the program: write it before the command."
             err = click.UsageError(f"{err.format_message()} {hint}", err.ctx)
+        tell_error(err)
         err.show()
         return err.exit_code
     except InstepError as err:
+        tell_error(err)
         show_error(err)
         return USAGE if isinstance(err, ConfigInvalidError) else FAILURE
     except BrokenPipeError:

@@ -221,6 +221,8 @@ def execute_run(
     with signals.into(queue):  # from before the run exists, so that a signal always cancels it in good order
         run = _submit(session, given, reuse)
         progress = _progress(quiet=quiet)
+        if session.driver:
+            progress = session.driver.told(progress, session.home)
         progress.begin(run, session.loaded.graph)
         watched = watch(session, run, progress, queue)
     if watched.run.state == RUN_SUCCEEDED:

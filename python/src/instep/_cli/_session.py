@@ -22,6 +22,7 @@ from instep.errors import ConfigInvalidError, InstepError, ServerFailedError, Tr
 if TYPE_CHECKING:
     from instep_proto.v1.control_service_pb2 import LoadFlowResponse
 
+    from instep._cli._driver import Driver
     from instep._rpc import Connection
 
 HOST_END_SECONDS = 5.0
@@ -50,12 +51,19 @@ class Session:
         host_fd: Descriptor of the pipe to a host of the flow that runs already. None: none does.
         serve: Serves the flow at the pipe that it is given, in a process that is forked off for it. None: there
             is no such host.
+        driver: The program that drives the command. None: a person has typed it.
     """
 
     def __init__(
-        self, flow: FlowFile, *, host_fd: int | None = None, serve: Callable[[int], NoReturn] | None = None
+        self,
+        flow: FlowFile,
+        *,
+        host_fd: int | None = None,
+        serve: Callable[[int], NoReturn] | None = None,
+        driver: Driver | None = None,
     ) -> None:
         self.flow = flow
+        self.driver = driver
         self._host_fd = host_fd
         self._serve = serve
         self._host_pid: int | None = None

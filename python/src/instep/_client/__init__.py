@@ -18,10 +18,11 @@ from instep._client._root import Instep
 from instep._client._run import RUN_STATUSES, Run
 from instep._client._scope import Scope, default_namespace, get_namespace, namespace
 from instep._client._step import Step
-from instep._client._task import Task
+from instep._client._task import TASK_STATUSES, Task
 
 __all__ = [
     "RUN_STATUSES",
+    "TASK_STATUSES",
     "Artifacts",
     "DataArtifact",
     "Flow",
