@@ -73,7 +73,7 @@ class ExecutingRun:
     ) -> None:
         self._show = show
         self._on_event = on_event
-        self._translate = translate
+        self.translate = translate
         self._output = self._spool()
         self._errors = self._spool()
         self._events: list[RunEvent] = []
@@ -111,9 +111,6 @@ class ExecutingRun:
         name = self._record and f" {self._record.flow}/{self._record.run_id}"
         return f"<ExecutingRun{name or ''}: {self.status}>"
 
-    def _repr_html_(self) -> str:
-        return self.run._repr_html_() if self.run is not None else ""
-
     @property
     def run(self) -> Run | None:
         """The run, as the client sees it, in any namespace. None: none was recorded yet."""
@@ -124,10 +121,10 @@ class ExecutingRun:
         """One of `starting`, `running`, `succeeded`, `failed`, `cancelled`."""
         if self._record is None:
             return "failed" if self._is_over else "starting"
-        if not self._is_over:
-            return "running"
         status = RUN_STATUSES[self._record.state]
-        return status if status in ("succeeded", "cancelled") else "failed"
+        if status in ("succeeded", "failed", "cancelled"):
+            return status
+        return "failed" if self._is_over else "running"
 
     @property
     def returncode(self) -> int | None:
@@ -137,12 +134,12 @@ class ExecutingRun:
     @property
     def stdout(self) -> str:
         """What the command has written to standard output."""
-        return self._translate(_written(self._output).decode(errors="replace"))
+        return self.translate(_written(self._output).decode(errors="replace"))
 
     @property
     def stderr(self) -> str:
         """What the command has written to standard error: why it failed."""
-        return self._translate(_written(self._errors).decode(errors="replace"))
+        return self.translate(_written(self._errors).decode(errors="replace"))
 
     def __iter__(self) -> Iterator[RunEvent]:
         seen = 0
@@ -247,7 +244,7 @@ class ExecutingRun:
                 self._record = message.ended
             case "error":
                 kind = getattr(errors, message.error.type, InstepError)
-                self._error = kind(self._translate(message.error.message))
+                self._error = kind(self.translate(message.error.message))
         events = list(reader.read(message))
         self._show.update(self, reader, events)
         with self._changed:
@@ -264,7 +261,7 @@ class ExecutingRun:
             return ServerFailedError(
                 f"The command ended before it started a run (exit code {self.returncode})."
             )
-        return GraphInvalidError(text)
+        return GraphInvalidError(text.removeprefix("Error: "))
 
 
 def _written(file: int, start: int = 0) -> bytes:
@@ -307,7 +304,7 @@ class TextShow:
             new = _written(file, self._shown[name])
             self._shown[name] += len(new)
             if text := self._decoders[name].decode(new):
-                out.write(executing._translate(text))
+                out.write(executing.translate(text))
                 out.flush()
 
 

@@ -12,12 +12,15 @@ import asyncio
 import json
 import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from instep._executing_run import ExecutingRun, NoShow, Show, TextShow
 from instep._flow import FlowSpec
+from instep._notebook import is_of_notebook, shell, write_flow
+from instep._notebook_show import NotebookShow
 from instep._run_events import RunEvent
 from instep.errors import UsageError
 
@@ -66,7 +69,10 @@ class Runner:
         self._on_event = on_event
         self._options = options
         self._started: list[ExecutingRun] = []
-        self._file()
+        if not isinstance(flow, type):
+            self._file()
+        elif not issubclass(flow, FlowSpec):
+            raise UsageError(f"A flow is a class that is derived from FlowSpec, unlike {flow.__name__!r}.")
 
     def __enter__(self) -> Self:
         return self
@@ -169,12 +175,14 @@ class Runner:
             raise
 
     def _start(self, command: str, options: Mapping[str, object]) -> ExecutingRun:
+        file, translate = self._file()
         executing = ExecutingRun(
-            self._request(command, options),
+            self._request(file, command, options),
             environment=self._environment,
             cwd=self._cwd,
             show=self._show(),
             on_event=self._on_event,
+            translate=translate,
         )
         self._started.append(executing)
         try:
@@ -184,10 +192,9 @@ class Runner:
             raise
         return executing
 
-    def _request(self, command: str, options: Mapping[str, object]) -> CommandRequest:
+    def _request(self, file: Path, command: str, options: Mapping[str, object]) -> CommandRequest:
         from instep_proto.v1.command_pb2 import CommandRequest
 
-        file = self._file()
         language, interpreter = LANGUAGES[file.suffix.lower()]
         return CommandRequest(
             file=str(file),
@@ -199,10 +206,17 @@ class Runner:
         )
 
     def _show(self) -> Show:
-        return TextShow() if self._show_output else NoShow()
+        if not self._show_output:
+            return NoShow()
+        if hasattr(shell(), "kernel"):
+            return NotebookShow()
+        return TextShow()
 
-    def _file(self) -> Path:
-        """Finds the flow file.
+    def _file(self) -> tuple[Path, Callable[[str], str]]:
+        """Finds the flow file, or writes it.
+
+        Returns:
+            The file, and what makes texts about it those that its user should read.
 
         Raises:
             UsageError: There is none.
@@ -214,17 +228,17 @@ class Runner:
             raise UsageError(f"{str(file)!r} is no flow file: its name must end in .py or .R.")
         if not file.is_file():
             raise UsageError(f"There is no flow file {str(file)!r}.")
-        return file.resolve()
+        return file.resolve(), str
 
-    def _file_of_class(self, flow: type) -> Path:
-        import sys
-
-        if not issubclass(flow, FlowSpec):
-            raise UsageError(f"A flow is a class that is derived from FlowSpec, unlike {flow.__name__!r}.")
+    def _file_of_class(self, flow: type[FlowSpec]) -> tuple[Path, Callable[[str], str]]:
+        if is_of_notebook(flow):
+            notebook: Any = shell()
+            written = write_flow(flow, notebook.user_ns, notebook.user_ns["In"], self._cwd)
+            return written.file.resolve(), written.translate
         file = getattr(sys.modules.get(flow.__module__), "__file__", None)
         if file is None:
-            raise UsageError(f"Flow {flow.__name__!r} is not declared in a file.")
-        return Path(file).resolve()
+            raise UsageError(f"Flow {flow.__name__!r} is declared neither in a file nor in a notebook.")
+        return Path(file).resolve(), str
 
 
 def _json(options: Mapping[str, object]) -> str:

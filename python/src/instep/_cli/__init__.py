@@ -41,7 +41,10 @@ def main_for_flow(flow: type[FlowSpec], argv: Sequence[str] | None = None) -> No
     arguments = list(sys.argv[1:] if argv is None else argv)
     module = sys.modules[flow.__module__]
     if getattr(module, "__file__", None) is None:
-        raise UsageError(f"Flow {flow.__name__!r} must be declared in a file, so that its tasks can load it.")
+        raise UsageError(
+            f"Flow {flow.__name__!r} must be declared in a file, so that its tasks can load it. "
+            f"In a notebook, run it with Runner({flow.__name__}).run()."
+        )
     file = os.path.realpath(str(module.__file__))
     source = FlowFile(file, "python", flow.__name__, f"python {shlex.quote(sys.argv[0])}")
     loads = top_options(arguments).command in COMMANDS_OF_HOSTS or _is_bare(arguments)
