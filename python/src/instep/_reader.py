@@ -52,11 +52,14 @@ class ArtifactReader:
             "ControlService/GetArtifact", request, control_service_pb2.GetArtifactResponse
         )
 
-    def value(self, artifact: control_service_pb2.GetArtifactResponse) -> object:
+    def value(
+        self, artifact: control_service_pb2.GetArtifactResponse, *, allow_opaque: bool = True
+    ) -> object:
         """Decodes an artifact.
 
         Args:
             artifact: What `get` returned.
+            allow_opaque: False to leave what only one language can open unopened, also where that is Python.
 
         Returns:
             The value. Large data is mapped into memory and not copied.
@@ -65,7 +68,8 @@ class ArtifactReader:
 
         name = artifact.artifact.name
         with reading(name):
-            return decode(artifact.manifest, self._fetch(artifact.object_root), name=name)
+            fetch = self._fetch(artifact.object_root)
+            return decode(artifact.manifest, fetch, name=name, allow_opaque=allow_opaque)
 
     def item(self, artifact: control_service_pb2.GetArtifactResponse, index: int) -> object:
         """Decodes one item of an artifact, as a foreach gives it to a task.

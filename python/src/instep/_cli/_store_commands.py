@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from instep._archive import Archive, archive
+from instep._cli._diff import show_diff
 from instep._cli._inspect import TaskPath, dump, dump_options, log_options, show_logs
 from instep._cli._program import CONTEXT, Program, mark
-from instep._client import RUN_STATUSES, Flow, flow_of
+from instep._client import RUN_STATUSES, Flow, Run, flow_of
 from instep._format import clock, counted, duration
 from instep.errors import PathspecInvalidError, UsageError
 
@@ -49,13 +50,9 @@ def runs(flow: str | None, limit: int) -> None:
 @click.argument("run", metavar="RUN")
 def show(run: str) -> None:
     """Show the steps of a run. RUN is FLOW/3, FLOW for its latest run, or 3 in a store with one flow."""
-    flow, parts = _split(run)
-    if len(parts) != 1:
-        raise PathspecInvalidError(
-            f"{run!r} names no run. Expected FLOW/RUN, such as Pricing/3.", pathspec=run
-        )
-    _show_run_line(archive().run(flow.id, parts[0]).run, 0)
-    steps = archive().steps(flow.id, parts[0])[::-1]
+    found = _run(run)
+    _show_run_line(found._record, 0)
+    steps = archive().steps(*found._parts)[::-1]
     width = max((len(step.name) for step in steps), default=0)
     for step in steps:
         _show_step_line(step, width)
@@ -78,6 +75,23 @@ def dump_command(path: str, **options: Any) -> None:
     """Show the artifacts that the tasks of a step have left behind. RUN is as in show."""
     flow, parts = _split(path)
     dump(flow, TaskPath.parse("/".join(parts)), **options)
+
+
+@store_program.command(name="diff", context_settings=CONTEXT)
+@click.argument("before", metavar="RUN1")
+@click.argument("after", metavar="RUN2")
+def diff_command(before: str, after: str) -> None:
+    """Show how two runs differ: parameters, code, steps, artifacts. RUN1 and RUN2 are as in show."""
+    show_diff(_run(before), _run(after))
+
+
+def _run(path: str) -> Run:
+    flow, parts = _split(path)
+    if len(parts) != 1:
+        raise PathspecInvalidError(
+            f"{path!r} names no run. Expected FLOW/RUN, such as Pricing/3.", pathspec=path
+        )
+    return flow._child(parts[0])
 
 
 def _split(path: str) -> tuple[Flow, list[str]]:

@@ -16,7 +16,7 @@ COLORS = {
 }
 """Colors of statuses that stand out, on white and on black."""
 
-_CELL = "text-align:left;padding:0.15em 1.2em 0.15em 0;border:none;white-space:nowrap"
+_CELL = "text-align:left;padding:0.15em 1.2em 0.15em 0;border:none;white-space:pre;vertical-align:top"
 _HEAD = f"{_CELL};font-weight:600;opacity:0.65"
 
 

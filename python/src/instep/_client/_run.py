@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from instep._client._data import TaskData
     from instep._client._flow import Flow
     from instep._client._task import Task
+    from instep._diff import RunDiff
 
 # By number of RunState.
 RUN_STATUSES = ("unknown", "pending", "running", "cancelling", "succeeded", "failed", "cancelled")
@@ -154,6 +155,22 @@ class Run(Node[Step]):
             *tags: None are yielded unless the run has all of these tags.
         """
         return iter(self) if not tags or set(tags) <= self.tags else iter(())
+
+    def diff(self, other: Run) -> RunDiff:
+        """Finds how another run differs from this one: parameters, code, steps, artifacts.
+
+        Args:
+            other: The other run.
+
+        Returns:
+            The differences. To print them says them all.
+
+        Example:
+            >>> print(Run("Pricing/3").diff(Run("Pricing/4")))  # doctest: +SKIP
+        """
+        from instep._diff import diff
+
+        return diff(self, other)
 
     def add_tag(self, tag: str | Iterable[str]) -> None:
         """Adds a tag, or several. Tags that the run has, also as a system tag, are left as they are.
