@@ -403,6 +403,34 @@ def test_task_is_shown_as_its_worker_got_it(play) -> None:
     assert (got.run_id, got.origin_run_id) == (run.run_id, origin.run_id)
 
 
+def test_each_attempt_is_shown_as_its_worker_got_it(play) -> None:
+    """GetTask of an attempt after a failure, and of one that only handles it."""
+    flow = [
+        StepDef("start", ["end"], decorators={"retry": {"times": 1}, "catch": {"var": "ex"}}),
+        StepDef("end"),
+    ]
+    rig, hands = play(flow)
+    run = rig.submit("origin")
+    seen = []
+    for outcome in ("fail", "die", "handle"):
+        worker = hands.take("start")
+        seen.append(worker.task)
+        if outcome == "fail":
+            failure = failure_pb2.Failure(kind="FAILURE_KIND_USER_ERROR", message="no")
+            worker.call("CompleteTask", completion_id="f", failure=failure)
+        elif outcome == "handle":
+            worker.succeed("h", outputs={"ex": "died"}, caught=worker.task.previous_failure)
+        worker.exit(None if outcome == "die" else 0, signal=9 if outcome == "die" else None)
+    hands.succeed("end")
+    rig.finish(run)
+    assert [task.catch.only_handle for task in seen] == [False, False, True]
+    for task in seen:
+        got = rig.call("GetTask", flow="Demo", run_id=run.run_id, task_id="1", attempt=task.attempt).task
+        task.ClearField("lease")
+        task.queued_unix_ms = got.queued_unix_ms
+        assert got == task
+
+
 def test_run_of_a_server_that_was_killed_can_be_resumed(home: Path) -> None:
     with running(home, LINE, by_hand=True) as rig:
         hands = Hands(rig)

@@ -144,3 +144,18 @@ def test_step_that_goes_on_in_another_way_runs(home: Path) -> None:
     with after(home, flow(), [StepDef("start", ["end"], code="a"), StepDef("end", code="e")]) as rig:
         run = reuse(rig)
         assert reasons(rig, run)["start"] == "R No earlier run has ended it with success."
+
+
+def test_death_that_catch_handled_is_not_reused(home: Path) -> None:
+    """What user code had read when it died is not known."""
+    steps = [
+        StepDef("start", ["end"], script={"exit": 3}, code="a", decorators={"catch": {"var": "ex"}}),
+        StepDef("end", code="e"),
+    ]
+    with running(home, steps) as rig:
+        assert rig.finish(rig.submit("first")).state == SUCCEEDED
+        run = reuse(rig)
+        assert reasons(rig, run) == {
+            "start": "R No earlier run has ended it with success.",
+            "end": f"C {AS_BEFORE}",
+        }

@@ -135,6 +135,15 @@ class StepPolicy:
         """How many attempts there may be after the first."""
         return self.retry.times if self.retry is not None else 0
 
+    def retries_after(self, tries: int, failure: Failure) -> bool:
+        """Tells whether another attempt follows, which runs user code.
+
+        Args:
+            tries: How many attempts have begun.
+            failure: Why the last of them failed.
+        """
+        return self.retry is not None and tries <= self.retry.times and self.retry.covers(failure)
+
     def needs(self, number: int) -> Resources:
         """Tells what an attempt needs.
 

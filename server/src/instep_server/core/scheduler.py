@@ -223,7 +223,7 @@ class Plan:
             return self._end_task(task, TaskEvent.CANCEL)
         task.failure = failure
         retry = task.step.policy.retry
-        if retry is not None and task.tries <= retry.times and retry.covers(failure):
+        if retry is not None and task.step.policy.retries_after(task.tries, failure):
             return self._wait(task, failure, retry.wait_ms(task.tries, self._chance()))
         if _is_to_be_handled(task, failure):
             task.only_handles, task.kept = True, tuple(kept)

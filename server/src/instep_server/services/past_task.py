@@ -85,8 +85,9 @@ class PastTasks:
         step = self._steps[row["step"]]
         parents = self._parents(key.task)
         earlier = self._attempts(key.task)[: key.attempt]
-        releases = sum(attempt["state"] in _NEVER_BEGUN for attempt in earlier)
-        task = PlannedTask(
+        begun = [attempt for attempt in earlier if attempt["state"] not in _NEVER_BEGUN]
+        failure = failure_from_bytes(begun[-1]["failure"]) if begun else None
+        return PlannedTask(
             id=key.task,
             step=step,
             parents=tuple(parents),
@@ -95,12 +96,10 @@ class PastTasks:
             frames=self._frames(row),
             joins=tuple(self._joined(parent) for parent in parents) if step.is_join else (),
             attempts=key.attempt + 1,
-            releases=releases,
-            only_handles=step.policy.catch is not None and key.attempt - releases > step.policy.retries,
+            releases=len(earlier) - len(begun),
+            failure=failure,
+            only_handles=failure is not None and not step.policy.retries_after(len(begun), failure),
         )
-        begun = [attempt for attempt in earlier if attempt["state"] not in _NEVER_BEGUN]
-        task.failure = failure_from_bytes(begun[-1]["failure"]) if begun else None
-        return task
 
     def _joined(self, number: int) -> PlannedTask:
         step = self._steps[self._row(number)["step"]]
