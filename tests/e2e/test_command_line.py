@@ -230,5 +230,12 @@ def test_progress_on_a_terminal_shows_what_runs_and_leaves_a_summary(project: Pr
         assert word in text
 
 
+def test_branch_in_the_environment_is_for_flows_with_a_project(project: Project, file: str) -> None:
+    project.environment |= {"INSTEP_BRANCH": "b", "INSTEP_PRODUCTION": "1"}
+    project.call(file, "run")
+    refused = project.call(file, "--branch", "c", "run", expect=2)
+    assert "The flow belongs to no project, so that --branch c means nothing." in refused.text
+
+
 def interpreter(file: str) -> str:
     return sys.executable if file.endswith(".py") else "Rscript"

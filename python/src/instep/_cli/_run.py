@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from instep._cli._graph import exit_code_of, show_problems, summary
 from instep._cli._options import run_options
@@ -259,7 +260,6 @@ def _submit(session: Session, given: Mapping[str, Any], reuse: Reuse | None) -> 
     from instep_proto.v1.graph_pb2 import Decorator
 
     loaded: LoadFlowResponse = session.loaded
-    top = click.get_current_context().find_root().params
     if given.get("reuse"):
         reuse = pb.Reuse(unchanged_only=True)
     run_id_file: Path | None = given["run_id_file"]
@@ -278,8 +278,8 @@ def _submit(session: Session, given: Mapping[str, Any], reuse: Reuse | None) -> 
         on_loss=f"LOSS_POLICY_{(given['on_loss'] or 'unspecified').upper()}",
         decorators=[Decorator(name=one.name, arguments=one.arguments) for one in given["decorators"]],
         reuse=reuse,
-        branch=top.get("branch") or "",
-        production=top.get("production") or False,
+        branch=_project_option(loaded, "branch") or "",
+        production=_project_option(loaded, "production") or False,
     )
     try:
         run = session.connection.call(
@@ -292,6 +292,15 @@ def _submit(session: Session, given: Mapping[str, Any], reuse: Reuse | None) -> 
         start = pb.StartRunRequest(flow=run.flow, run_id=run.run_id)
         session.connection.call("ControlService/StartRun", start, pb.StartRunResponse)
     return run
+
+
+def _project_option(loaded: LoadFlowResponse, name: str) -> Any:
+    """Reads an option about the project. From the environment it is meant for flows that belong to one."""
+    root = click.get_current_context().find_root()
+    is_general = root.get_parameter_source(name) is ParameterSource.ENVIRONMENT
+    if is_general and not any(decorator.name == "project" for decorator in loaded.graph.decorators):
+        return None
+    return root.params.get(name)
 
 
 def _parameters(session: Session, given: Mapping[str, Any]) -> Iterator[Any]:
