@@ -171,7 +171,7 @@ def test_fragment_holds_configs_and_what_they_give(tmp_path: Path) -> None:
     (config,) = fragment.configs
     assert (config.name, config.variable, config.help) == ("settings", "cfg", "How to fit.")
     assert decoded(config.manifest) == {"folds": 5, "kinds": ["a", "b"]}
-    assert not config.HasField("text")
+    assert json.loads(config.text) == {"folds": 5, "kinds": ["a", "b"]}
     parameters = {one.name: one for one in fragment.parameters}
     assert decoded(parameters["folds"].default) == 10
     assert parameters["folds"].type == graph_pb2.PARAMETER_TYPE_INT
@@ -198,3 +198,6 @@ def test_wrong_config_is_a_problem_of_the_fragment_told_once(
 
 def test_text_is_kept_for_resumed_runs(tmp_path: Path) -> None:
     assert state_of(Config("c", default_value='{"a": 1}')).text == '{"a": 1}'
+    assert state_of(Config("c", default_value={"a": [1, None]})).text == '{"a": [1, null]}'
+    assert state_of(Config("c", default_value={"a": (1, 2)})).text is None
+    assert value_of(Config("c", default_value={"a": (1, 2)})) == {"a": (1, 2)}

@@ -409,6 +409,24 @@ def test_config_that_the_class_body_needs_is_wrong_usage_when_missing(project: P
     assert project.read("Run('Sample/3')['start'].task.data.folds") == 4
 
 
+def test_resumed_run_has_the_configs_of_its_origin(project: Project) -> None:
+    """6.14, 8.10."""
+    body = """
+    class Sample(FlowSpec):
+        cfg = Config("cfg", default_value={"folds": 3})
+        @step
+        def start(self):
+            self.folds = self.cfg.folds
+    """
+    file = flow(project, body)
+    project.call(file, "run")
+    flow(project, body.replace("3", "4"))
+    project.call(file, "resume", "start")
+    project.call(file, "--config-value", "cfg", '{"folds": 5}', "resume", "start")
+    project.call(file, "run")
+    assert project.read("[run['start'].task.data.folds for run in Flow('Sample')]") == [4, 5, 3, 3]
+
+
 # Resume (8), and what --changed and --reuse add.
 
 WORK = """

@@ -106,6 +106,8 @@ class Config:
         error: ConfigInvalidError | None = None
         try:
             text, found = _find(name, default, default_value, caller.f_locals)
+            if parser is None and not plain and isinstance(found, dict):
+                text = _json_of(found)
             value = frozen(_parsed(name, text, parser, is_plain=plain) if text is not None else found)
             if required and value is None:
                 raise ConfigInvalidError(
@@ -361,6 +363,15 @@ def _parsed(name: str, text: str, parser: str | Parser | None, *, is_plain: bool
             config=name,
         )
     return dict(value) if isinstance(value, Mapping) and not isinstance(value, dict) else value
+
+
+def _json_of(value: dict[str, object]) -> str | None:
+    """Writes a value as the text that it could have come from, for resumed runs. None: JSON can't say it."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        return None
+    return text if json.loads(text) == value else None
 
 
 def _function(parser: str | Parser) -> Parser:

@@ -22,20 +22,24 @@ class Deadline:
     def __init__(self, step: str, seconds: float) -> None:
         self._step = step
         self._seconds = seconds
+        self._runs = False
 
     def start(self) -> None:
         """Lets the time run from now on."""
         if self._seconds > 0:
-            signal.signal(signal.SIGALRM, self._raise)
+            self._runs = True
+            signal.signal(signal.SIGALRM, self._end)
             signal.setitimer(signal.ITIMER_REAL, self._seconds)
 
     def stop(self) -> None:
         """Ends the limit: no exception comes any more."""
+        self._runs = False  # first, for a signal that is there already
         if self._seconds > 0:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
-    def _raise(self, number: int, frame: FrameType | None) -> None:
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        if not self._runs:
+            return
         raise TimeoutException(
             f"Step {self._step!r} took longer than its timeout of {duration(self._seconds)}.",
             step=self._step,
