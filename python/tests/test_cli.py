@@ -75,7 +75,8 @@ Options:
                       Repeatable.
   --run-id-file FILE  File to write the run's id to, before its first task starts.
   --on-loss POLICY    What to do about losses: warn, error or ignore.  [default: as the flow says]
-  --namespace TEXT    Namespace of the run.  [default: user:NAME]
+  --namespace TEXT    What clients in the tasks see: runs with this tag; empty for all.  [default:
+                      user:NAME]
   --reuse             Take over what earlier runs did with the same code and the same inputs, and
                       run the rest.
   -h, --help          Show this message and exit.
@@ -98,7 +99,8 @@ Options:
                       Repeatable.
   --run-id-file FILE  File to write the run's id to, before its first task starts.
   --on-loss POLICY    What to do about losses: warn, error or ignore.  [default: as the flow says]
-  --namespace TEXT    Namespace of the run.  [default: user:NAME]
+  --namespace TEXT    What clients in the tasks see: runs with this tag; empty for all.  [default:
+                      user:NAME]
   -h, --help          Show this message and exit.
 """
 

@@ -335,3 +335,106 @@ def test_objects_of_a_running_task_can_be_stored_and_tag_their_run(project: Proj
         """,
     )
     assert project.call("stored.py").stdout == "stored\n"
+
+
+def test_relatives_are_exact_in_every_kind_of_graph(project: Project) -> None:
+    """Semantics 11.11, for static splits, nested foreach, joins, switches and recursion in both languages."""
+    project.write(
+        "graph.py",
+        """
+        from instep import FlowSpec, step
+
+        class Graph(FlowSpec):
+            include = ["graph.R"]
+
+            @step
+            def start(self):
+                self.next("outer", "loop")
+
+            @step
+            def outer(self):
+                self.letters = ["a", "b"]
+                self.next("inner", foreach="letters")
+
+            @step
+            def inner(self):
+                self.numbers = [1, 2, 3]
+                self.next("leaf", foreach="numbers")
+
+            @step
+            def close_inner(self, inputs):
+                self.next("close_outer")
+
+            @step
+            def close_outer(self, inputs):
+                self.next("meet")
+
+            @step
+            def meet(self, inputs):
+                self.next("end")
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            Graph()
+        """,
+    )
+    project.write(
+        "graph.R",
+        """
+        library(instep)
+        flow("Graph", include = "graph.py") |>
+          step("leaf", \\(self) self$seen <- self$input, next_step = "close_inner") |>
+          step("loop", \\(self) {
+            self$rounds <- if (inherits(try(self$rounds, silent = TRUE), "try-error")) 1L else self$rounds + 1L
+            self$again <- if (self$rounds < 3L) "yes" else "no"
+          }, next_step = c(yes = "loop", no = "after"), condition = "again") |>
+          step("after", \\(self) invisible(), next_step = "meet") |>
+          run()
+        """,
+    )
+    project.call("graph.py", "run")
+    project.write(
+        "relatives.py",
+        """
+        from instep import Flow, Task
+
+        run = Flow("Graph").latest_run
+        tasks = {step.id: list(step)[::-1] for step in run}
+
+        def up(name, number=0):
+            return sorted((task.pathspec.split("/")[2], task.index) for task in tasks[name][number].parent_tasks)
+
+        def down(name, number=0):
+            return [(task.path_components[2], task.index) for task in tasks[name][number].child_tasks]
+
+        assert (up("start"), down("end")) == ([], [])
+        assert sorted(down("start")) == [("loop", None), ("outer", None)]
+        assert down("outer") == [("inner", 0), ("inner", 1)]
+        assert up("inner", 1) == [("outer", None)]
+        assert len(tasks["leaf"]) == 6
+        for number, inner in enumerate(tasks["inner"]):
+            leaves = list(inner.child_tasks)
+            assert [leaf.index for leaf in leaves] == [0, 1, 2]
+            close = {task for leaf in leaves for task in leaf.child_tasks}
+            assert len(close) == 1 and list(close.pop().parent_tasks) == leaves
+        assert sorted(down("close_inner") + down("close_inner", 1)) == [("close_outer", None)] * 2
+        assert [task.path_components[2] for task in tasks["close_outer"][0].parent_tasks] == ["close_inner"] * 2
+        assert len(tasks["loop"]) == 3
+        assert [down("loop", number) for number in range(3)] == [[("loop", None)], [("loop", None)], [("after", None)]]
+        assert [up("loop", number) for number in range(3)] == [[("start", None)], [("loop", None)], [("loop", None)]]
+        assert up("meet") == [("after", None), ("close_outer", None)]
+        for group in tasks.values():
+            for task in group:
+                for child in task.child_tasks:
+                    same = Task(child.pathspec)
+                    assert same == child and list(same.parent_tasks) == list(child.parent_tasks)
+                    assert task in list(child.parent_tasks)
+        assert {step.id for step in run["loop"].child_steps} == {"loop", "after"}
+        assert {step.id for step in run["meet"].parent_steps} == {"close_outer", "after"}
+        print("related")
+        """,
+    )
+    assert project.call("relatives.py").stdout == "related\n"

@@ -66,8 +66,8 @@ class Current:
 
     @property
     def namespace(self) -> str | None:
-        """The namespace in which the run was started."""
-        return self._task.namespace if self._task else None
+        """The namespace in which the run was started. None also when everything can be seen."""
+        return (self._task.namespace or None) if self._task else None
 
     @property
     def username(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Who runs a command."""
+"""Who runs a command, and in which namespace."""
 
 from __future__ import annotations
 
@@ -9,3 +9,12 @@ import os
 def user_name() -> str:
     """Tells who runs the command: ``INSTEP_USER``, else the login name."""
     return os.environ.get("INSTEP_USER") or getpass.getuser()
+
+
+def user_namespace() -> str:
+    """Gives the namespace in effect when none was chosen: ``INSTEP_NAMESPACE``, else ``user:<name>``.
+
+    Returns:
+        The namespace. Empty: everything can be seen.
+    """
+    return os.environ.get("INSTEP_NAMESPACE", f"user:{user_name()}")

@@ -104,7 +104,11 @@ def run_options() -> list[click.Option]:
             metavar="POLICY",
             help="What to do about losses: warn, error or ignore.  [default: as the flow says]",
         ),
-        click.Option(["--namespace"], metavar="TEXT", help="Namespace of the run.  [default: user:NAME]"),
+        click.Option(
+            ["--namespace"],
+            metavar="TEXT",
+            help="What clients in the tasks see: runs with this tag; empty for all.  [default: user:NAME]",
+        ),
     ]
 
 

@@ -17,7 +17,7 @@ from instep._cli._options import run_options
 from instep._cli._parameters import ParameterOption, encoded
 from instep._cli._program import CONTEXT, FAILURE, SUCCESS
 from instep._run_view import RUN_CANCELLED, RUN_SUCCEEDED
-from instep._user import user_name
+from instep._user import user_name, user_namespace
 from instep._version import version
 from instep.errors import DecoratorInvalidError, OriginUnknownError, TagInvalidError
 
@@ -273,7 +273,7 @@ def _submit(session: Session, given: Mapping[str, Any], reuse: Reuse | None) -> 
         tags=given["tag"],
         user=user_name(),
         working_directory=str(Path.cwd()),
-        namespace=given["namespace"] or f"user:{user_name()}",
+        namespace=user_namespace() if given["namespace"] is None else given["namespace"],
         held=run_id_file is not None,
         on_loss=f"LOSS_POLICY_{(given['on_loss'] or 'unspecified').upper()}",
         decorators=[Decorator(name=one.name, arguments=one.arguments) for one in given["decorators"]],

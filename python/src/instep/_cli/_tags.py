@@ -9,7 +9,7 @@ import click
 
 from instep._cli._options import checked_tags
 from instep._cli._program import CONTEXT
-from instep._user import user_name
+from instep._user import user_namespace
 from instep.errors import RunUnknownError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _run_options(command: _Decorated) -> _Decorated:
         click.option(
             "--namespace",
             metavar="TAG",
-            default=lambda: f"user:{user_name()}",
+            default=user_namespace,
             help="Tag that the run must have; empty for any run.  [default: user:NAME]",
         ),
         click.option("--run-id", metavar="ID", help="Id of the run."),

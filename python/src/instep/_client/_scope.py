@@ -7,14 +7,13 @@ are reached from it.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from instep._archive import Archive, archive
 from instep._current import current
 from instep._home import client_home
-from instep._user import user_name
+from instep._user import user_namespace
 from instep.errors import TagInvalidError
 
 
@@ -135,9 +134,4 @@ def default_namespace() -> str | None:
 
 
 def _default() -> str | None:
-    if current.is_running_flow:
-        return current.namespace or None
-    named = os.environ.get("INSTEP_NAMESPACE")
-    if named is not None:
-        return named or None
-    return f"user:{user_name()}"
+    return (current.namespace if current.is_running_flow else user_namespace()) or None
