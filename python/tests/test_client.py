@@ -129,6 +129,9 @@ def test_a_path_of_the_wrong_form_is_refused(cls: type) -> None:
         (Step, "Greeting/{run}/nowhere", errors.StepUnknownError),
         (Task, "Greeting/{run}/start/99", errors.TaskUnknownError),
         (Task, "Greeting/{run}/end/1", errors.TaskUnknownError),
+        (Run, "Greeting/01", errors.RunUnknownError),
+        (Run, "Greeting/\u0661", errors.RunUnknownError),
+        (Task, "Greeting/{run}/start/01", errors.TaskUnknownError),
         (DataArtifact, "Greeting/{run}/start/1/nothing", errors.ArtifactUnknownError),
     ],
 )
@@ -478,3 +481,13 @@ def test_keys_can_be_completed(first: Run) -> None:
     assert task.id in first["start"]._ipython_key_completions_()
     assert {"people", "_hidden"} <= set(task._ipython_key_completions_())
     assert {"people", "_hidden"} <= set(task.artifacts._ipython_key_completions_())
+
+
+@pytest.mark.parametrize("tag", ["", "\ud800", 7], ids=["empty", "surrogate", "number"])
+def test_what_is_no_text_is_refused_everywhere(tag: str) -> None:
+    with pytest.raises(errors.UsageError):
+        Flow("Greeting").runs(tag)
+    with pytest.raises(errors.PathspecInvalidError):
+        Flow(tag)
+    with pytest.raises(errors.TagInvalidError):
+        namespace(tag)

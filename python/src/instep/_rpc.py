@@ -104,7 +104,7 @@ class Connection:
                 request, timeout=timeout, metadata=self._metadata(), wait_for_ready=wait_for_ready
             )
         except grpc.RpcError as err:
-            raise _translate(method, err) from err
+            raise _translate(method, err) from _cause(err)
         return response
 
     def stream(
@@ -130,7 +130,7 @@ class Connection:
         try:
             yield from call
         except grpc.RpcError as err:
-            raise _translate(method, err) from err
+            raise _translate(method, err) from _cause(err)
         finally:
             call.cancel()
 
@@ -140,6 +140,11 @@ class Connection:
 
 def _path(method: str) -> str:
     return f"/instep.v1.{method}"
+
+
+def _cause(status: grpc.RpcError) -> grpc.RpcError | None:
+    """Gives what an error comes from. A verdict of the server says everything itself."""
+    return None if TRAILER in dict(status.trailing_metadata() or ()) else status
 
 
 def _translate(method: str, status: _Status) -> InstepError:

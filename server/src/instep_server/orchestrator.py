@@ -22,6 +22,7 @@ from instep_server.defaults import evaluate
 from instep_server.errors import Reason, RequestError, StoreError
 from instep_server.home import Home
 from instep_server.host import Host
+from instep_server.ids import is_id
 from instep_server.launcher import Launcher, WorkerListener
 from instep_server.limits import MAX_NUM_SPLITS
 from instep_server.loading import Load, Loader
@@ -213,7 +214,7 @@ class Orchestrator:
         """
         if not run_id:
             row = self.db.one(_sqlite.NEWEST_RUN, {"flow": flow})
-        elif run_id.isascii() and run_id.isdigit() and len(run_id) < 19:
+        elif is_id(run_id):
             row = self.db.one(_sqlite.RUN, {"flow": flow, "number": int(run_id)})
         else:
             row = None

@@ -29,6 +29,7 @@ from instep_server.core.states import TaskState
 from instep_server.db import _sqlite
 from instep_server.db.database import Database, Row
 from instep_server.errors import Reason, RequestError
+from instep_server.ids import is_id
 
 
 def find_origin(db: Database, flow: str, reuse: control_service_pb2.Reuse) -> Row | None:
@@ -49,7 +50,7 @@ def find_origin(db: Database, flow: str, reuse: control_service_pb2.Reuse) -> Ro
     if not run_id:
         return None
     row = None
-    if run_id.isascii() and run_id.isdigit() and len(run_id) < 19:
+    if is_id(run_id):
         row = db.one(_sqlite.RUN, {"flow": flow, "number": int(run_id)})
     if row is None:
         raise RequestError(

@@ -11,7 +11,7 @@ from instep._archive import instant
 from instep._client import _html
 from instep._client._node import Node
 from instep._client._run import Run, status_names
-from instep._client._scope import Scope
+from instep._client._scope import Scope, is_text
 from instep._client._times import When, now, unix_ms
 from instep.errors import UsageError
 
@@ -127,10 +127,9 @@ class Flow(Node[Run]):
         Example:
             >>> list(Flow("Pricing").runs("nightly", status="failed", since="1 week"))  # doctest: +SKIP
         """
-        if not all(isinstance(tag, str) for tag in tags):
-            raise UsageError(
-                f"Tags are texts, unlike {next(tag for tag in tags if not isinstance(tag, str))!r}."
-            )
+        for tag in tags:
+            if not is_text(tag):
+                raise UsageError(f"A tag is a text, unlike {tag!a}.")
         records = self._archive.runs(
             self.id,
             tags=[*self._scope.tags, *tags],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
 from instep._client import _html
-from instep._client._scope import Scope
+from instep._client._scope import Scope, is_text
 from instep.errors import NamespaceMismatchError, NotFoundError, PathspecInvalidError
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class Node(ABC, Generic[_Child]):
     _PARTS: ClassVar[tuple[str, ...]]
 
     def __init__(self, pathspec: str) -> None:
-        parts = tuple(pathspec.split("/")) if isinstance(pathspec, str) else ()
+        parts = tuple(pathspec.split("/")) if is_text(pathspec) else ()
         if len(parts) != len(self._PARTS) or not all(parts):
             raise PathspecInvalidError(
-                f"{type(self).__name__} takes a path of the form {'/'.join(self._PARTS)!r}, not {pathspec!r}.",
+                f"{type(self).__name__} takes a path of the form {'/'.join(self._PARTS)!r}, not {pathspec!a}.",
                 pathspec=pathspec,
             )
         self._bind(Scope.here(), parts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from instep._archive import instant
 from instep._client import _html
 from instep._client._node import Node
-from instep._client._scope import Scope
+from instep._client._scope import Scope, is_text
 from instep._client._step import Step
 from instep._format import duration
 from instep.errors import StepUnknownError, TagInvalidError, UsageError
@@ -270,12 +270,10 @@ def _tags(given: str | Iterable[str]) -> list[str]:
     except TypeError as err:
         raise TagInvalidError(f"A tag is a text, unlike {given!r}. Nothing was changed.") from err
     for tag in tags:
-        if not isinstance(tag, str):
-            raise TagInvalidError(f"A tag is a text, unlike {tag!r}. Nothing was changed.")
-        try:
-            tag.encode()
-        except UnicodeEncodeError as err:
-            raise TagInvalidError(f"A tag must be valid UTF-8, unlike {tag!a}. Nothing was changed.") from err
+        if not is_text(tag):
+            raise TagInvalidError(
+                f"A tag is a text that is not empty, in valid UTF-8, unlike {tag!a}. Nothing was changed."
+            )
     return tags
 
 

@@ -107,12 +107,23 @@ def namespace(name: str | None) -> str | None:
         >>> namespace(None) is None
         True
     """
-    if name is not None and (not isinstance(name, str) or not name):
+    if name is not None and not is_text(name):
         raise TagInvalidError(
-            f"A namespace is a tag, such as 'user:ada', or None for everything; not {name!r}."
+            f"A namespace is a tag, such as 'user:ada', or None for everything; not {name!a}."
         )
     _Chosen.is_set, _Chosen.name = True, name
     return name
+
+
+def is_text(value: object) -> bool:
+    """Tells whether something can be a tag or a path: a text that is not empty, and can be sent."""
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def get_namespace() -> str | None:

@@ -15,6 +15,7 @@ from instep_server.core.states import RUN_ENDS
 from instep_server.db import _sqlite
 from instep_server.db.database import Row
 from instep_server.errors import Reason, RequestError
+from instep_server.ids import is_id
 from instep_server.services.guard import Service, streaming, unary
 from instep_server.services.past_task import PastTasks
 from instep_server.services.records import find_attempt, find_task, left_behind
@@ -268,6 +269,6 @@ def _page_of(after: str) -> int:
     """Reads where a list goes on: below this number. Empty: from the newest."""
     if not after:
         return END_OF_TIME
-    if not (after.isascii() and after.isdigit() and len(after) < 19):
+    if not is_id(after):
         raise RequestError(Reason.MALFORMED, f"{after!r} is not where a page has ended.")
     return int(after)

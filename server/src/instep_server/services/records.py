@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from instep_server.db import _sqlite
 from instep_server.db.database import Database, Row
 from instep_server.errors import Reason, RequestError
+from instep_server.ids import is_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def find_task(db: Database, run: Row, task_id: str) -> Row:
         RequestError: TASK_UNKNOWN.
     """
     row = None
-    if task_id.isascii() and task_id.isdigit() and len(task_id) < 19:
+    if is_id(task_id):
         row = db.one(_sqlite.TASK, {"run": run["id"], "task": int(task_id)})
     if row is None:
         raise RequestError(
