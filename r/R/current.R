@@ -79,10 +79,14 @@ project_facts <- function(project, flow_name) {
 client_fact <- function(name) {
   facts <- the$task
   switch(name,
-    task = task_client(facts$pathspec),
-    run = run_client(paste(facts$flow_name, facts$run_id, sep = "/")),
+    task = new_client("task", task_ids(facts), namespace = NULL),
+    run = new_client("run", task_ids(facts)[1:2], namespace = NULL),
     graph = run_graph(facts$flow_name, facts$run_id)
   )
+}
+
+task_ids <- function(facts) {
+  list(flow = facts$flow_name, run_id = facts$run_id, step = facts$step_name, task_id = facts$task_id)
 }
 
 # The graph of a run, with all its languages.

@@ -22,6 +22,7 @@ NULL
 #   handles: by the hash of a handle's manifest, how its blobs are fetched and whether it may be opened.
 #   opened: by the same, the process that holds the object.
 #   questions: by the id of a process that calls defaults, the id of the question and the file that takes its answer.
+#   namespace: list(tag), the namespace that set_namespace() was given; NULL while nobody has chosen one.
 #   task: what current() tells about the task that this process runs, a list; NULL outside a task.
 the <- new.env(parent = emptyenv())
 the$including <- FALSE
@@ -30,4 +31,5 @@ the$types <- list(instep.exception = exception_type)
 the$handles <- new.env(parent = emptyenv())
 the$opened <- new.env(parent = emptyenv())
 the$questions <- list()
+the$namespace <- NULL
 the$task <- NULL

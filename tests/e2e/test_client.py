@@ -98,7 +98,7 @@ def test_r_walks_from_flow_to_artifact(ran: Project) -> None:
     shown = ran.r(
         """
         flow <- flow_client("Client")
-        stopifnot(length(flow$runs) == 2)
+        stopifnot(length(flow$runs()) == 2)
         run <- flow$latest_run
         stopifnot(run$successful, run$finished, identical(run$data$x, 2L))
         stopifnot(identical(run$data$letters, c("a", "b")), is.data.frame(run$data$table))

@@ -9,7 +9,24 @@ test_that("a field that does not exist is an error that names the fields", {
   run <- new_client("run", list(flow = "X", run_id = "1"), home = tempdir())
   expect_error(run$stpes, "steps", class = "instep_error_argument")
   expect_identical(run$pathspec, "X/1")
+  expect_identical(run$path_components, c("X", "1"))
   expect_identical(run$parent$id, "X")
+})
+
+test_that("objects that are reached keep store and namespace, and only tasks and artifacts an attempt", {
+  task <- new_client("task", list(flow = "X", run_id = "1", step = "a", task_id = "2"), 1L, "/store", "user:ada")
+  step <- task$parent
+  expect_identical(unclass(step)[c("attempt", "home", "namespace")], list(
+    attempt = NULL, home = "/store", namespace = "user:ada"
+  ))
+  expect_identical(step$pathspec, "X/1/a")
+  expect_identical(unclass(reach_client(unclass(task), "artifact", list()))$attempt, 1L)
+})
+
+test_that("fields are completed", {
+  run <- new_client("run", list(flow = "X", run_id = "1"), home = tempdir())
+  expect_setequal(.DollarNames(run, "^add"), c("add_tag", "add_tags"))
+  expect_length(run, 1L)
 })
 
 test_that("every reason of an error has a class", {
