@@ -18,16 +18,21 @@ step_code <- function(reference, folder) {
 }
 
 code_digest <- function(fun) {
+  tryCatch(
+    rlang::hash(walk_code(fun)$texts),
+    error = \(e) "" # such as a promise that fails: then nobody knows what the step would do
+  )
+}
+
+# Walks through a function, or anything that has functions in it. Answers with what was found: `texts`, which stand for
+# its code, and `globals`, the names of the objects in the global environment that it may reach.
+walk_code <- function(value) {
   walk <- new.env(parent = emptyenv())
   walk$seen <- list()
   walk$texts <- character()
-  tryCatch(
-    {
-      walk_value(walk, "step", fun)
-      rlang::hash(walk$texts)
-    },
-    error = \(e) "" # such as a promise that fails: then nobody knows what the step would do
-  )
+  walk$globals <- character()
+  walk_value(walk, "step", value)
+  walk
 }
 
 walk_value <- function(walk, name, value) {
@@ -66,7 +71,9 @@ walk_function <- function(walk, name, fun) {
   words <- sort(unique(code_words(code)), method = "radix")
   for (reached in c(words, own_methods(words))) {
     owner <- own_environment(reached, environment(fun))
-    if (!is.null(owner)) walk_value(walk, reached, get(reached, owner, inherits = FALSE))
+    if (is.null(owner)) next
+    if (identical(owner, globalenv())) walk$globals <- union(walk$globals, reached)
+    walk_value(walk, reached, get(reached, owner, inherits = FALSE))
   }
 }
 

@@ -88,12 +88,28 @@ fd_die_with_ <- function(fd, on) {
   invisible(.Call(`_instep_fd_die_with_`, fd, on))
 }
 
-spawn_ <- function(command, environment, keep, detach) {
-  .Call(`_instep_spawn_`, command, environment, keep, detach)
+spawn_ <- function(command, environment, keep, detach, streams) {
+  .Call(`_instep_spawn_`, command, environment, keep, detach, streams)
 }
 
 spawn_wait_ <- function(pid) {
   .Call(`_instep_spawn_wait_`, pid)
+}
+
+spawn_poll_ <- function(pid) {
+  .Call(`_instep_spawn_poll_`, pid)
+}
+
+spawn_interrupt_ <- function(pid) {
+  invisible(.Call(`_instep_spawn_interrupt_`, pid))
+}
+
+fd_wait_ <- function(fds, timeout_ms) {
+  .Call(`_instep_fd_wait_`, fds, timeout_ms)
+}
+
+fd_read_some_ <- function(fd) {
+  .Call(`_instep_fd_read_some_`, fd)
 }
 
 host_open_ <- function(fd) {

@@ -128,13 +128,20 @@ relink <- function(fun, plain, placed) {
   if (typeof(fun) != "closure" || !is.null(attr(fun, "srcref"))) {
     return(fun)
   }
-  found <- Position(\(node) identical(body(fun), node[[3L]]) && identical(formals(fun), node[[2L]]), plain)
-  if (is.na(found)) {
+  found <- function_node(fun, plain)
+  if (is.null(found)) {
     return(fun)
   }
   linked <- eval(placed[[found]], environment(fun))
   attributes(linked) <- c(attributes(fun), list(srcref = attr(linked, "srcref")))
   linked
+}
+
+# The position, among `function` expressions that were parsed without sources, of the one that made a function.
+function_node <- function(fun, nodes) {
+  fun <- utils::removeSource(fun)
+  found <- Position(\(node) identical(body(fun), node[[3L]]) && identical(formals(fun), node[[2L]]), nodes)
+  if (!is.na(found)) found
 }
 
 # All `function` expressions in parsed code, in the order in which they are written.

@@ -28,7 +28,7 @@ start_opener <- function(language, call) {
 
 spawn_opener <- function(fd, directory) {
   command <- c(python_program(), "-P", "-m", "instep._opener", "--fd", fd)
-  spawn_(command, c(r_environment(), paste0("TMPDIR=", directory)), fd, FALSE)
+  spawn_(command, c(r_environment(), paste0("TMPDIR=", directory)), fd, FALSE, integer())
 }
 
 # Sends a command and waits for the answer. Gives the result; `what` names the command in errors, `given` are live

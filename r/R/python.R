@@ -22,11 +22,16 @@ r_environment <- function() {
   )
 }
 
-# Starts a Python module with arguments. It inherits the file descriptors `keep`.
-spawn_python <- function(module, arguments, keep, environment = character(), detach = FALSE, call = parent.frame()) {
+# Starts a Python module with arguments. It inherits the file descriptors `keep`; `streams` are those for its stdout
+# and stderr, where these are not ours.
+spawn_python <- function(module, arguments, keep, environment = character(), detach = FALSE, streams = integer(),
+                         call = parent.frame()) {
   python <- python_program()
   tryCatch(
-    spawn_(c(python, "-P", "-m", module, arguments), c(r_environment(), environment), as.integer(keep), detach),
+    spawn_(
+      c(python, "-P", "-m", module, arguments), c(r_environment(), environment), as.integer(keep), detach,
+      as.integer(streams)
+    ),
     error = \(e) abort_python(python, "{conditionMessage(e)}", call, environment())
   )
 }

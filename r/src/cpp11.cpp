@@ -166,10 +166,10 @@ extern "C" SEXP _instep_fd_die_with_(SEXP fd, SEXP on) {
   END_CPP11
 }
 // process.cpp
-int spawn_(cpp11::strings command, cpp11::strings environment, cpp11::integers keep, bool detach);
-extern "C" SEXP _instep_spawn_(SEXP command, SEXP environment, SEXP keep, SEXP detach) {
+int spawn_(cpp11::strings command, cpp11::strings environment, cpp11::integers keep, bool detach, cpp11::integers streams);
+extern "C" SEXP _instep_spawn_(SEXP command, SEXP environment, SEXP keep, SEXP detach, SEXP streams) {
   BEGIN_CPP11
-    return cpp11::as_sexp(spawn_(cpp11::as_cpp<cpp11::decay_t<cpp11::strings>>(command), cpp11::as_cpp<cpp11::decay_t<cpp11::strings>>(environment), cpp11::as_cpp<cpp11::decay_t<cpp11::integers>>(keep), cpp11::as_cpp<cpp11::decay_t<bool>>(detach)));
+    return cpp11::as_sexp(spawn_(cpp11::as_cpp<cpp11::decay_t<cpp11::strings>>(command), cpp11::as_cpp<cpp11::decay_t<cpp11::strings>>(environment), cpp11::as_cpp<cpp11::decay_t<cpp11::integers>>(keep), cpp11::as_cpp<cpp11::decay_t<bool>>(detach), cpp11::as_cpp<cpp11::decay_t<cpp11::integers>>(streams)));
   END_CPP11
 }
 // process.cpp
@@ -177,6 +177,35 @@ int spawn_wait_(int pid);
 extern "C" SEXP _instep_spawn_wait_(SEXP pid) {
   BEGIN_CPP11
     return cpp11::as_sexp(spawn_wait_(cpp11::as_cpp<cpp11::decay_t<int>>(pid)));
+  END_CPP11
+}
+// process.cpp
+int spawn_poll_(int pid);
+extern "C" SEXP _instep_spawn_poll_(SEXP pid) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(spawn_poll_(cpp11::as_cpp<cpp11::decay_t<int>>(pid)));
+  END_CPP11
+}
+// process.cpp
+void spawn_interrupt_(int pid);
+extern "C" SEXP _instep_spawn_interrupt_(SEXP pid) {
+  BEGIN_CPP11
+    spawn_interrupt_(cpp11::as_cpp<cpp11::decay_t<int>>(pid));
+    return R_NilValue;
+  END_CPP11
+}
+// process.cpp
+cpp11::logicals fd_wait_(cpp11::integers fds, int timeout_ms);
+extern "C" SEXP _instep_fd_wait_(SEXP fds, SEXP timeout_ms) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(fd_wait_(cpp11::as_cpp<cpp11::decay_t<cpp11::integers>>(fds), cpp11::as_cpp<cpp11::decay_t<int>>(timeout_ms)));
+  END_CPP11
+}
+// process.cpp
+cpp11::raws fd_read_some_(int fd);
+extern "C" SEXP _instep_fd_read_some_(SEXP fd) {
+  BEGIN_CPP11
+    return cpp11::as_sexp(fd_read_some_(cpp11::as_cpp<cpp11::decay_t<int>>(fd)));
   END_CPP11
 }
 // process.cpp
@@ -300,7 +329,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_fd_next_frame_",        (DL_FUNC) &_instep_fd_next_frame_,        1},
     {"_instep_fd_read_block_",        (DL_FUNC) &_instep_fd_read_block_,        2},
     {"_instep_fd_read_frame_",        (DL_FUNC) &_instep_fd_read_frame_,        1},
+    {"_instep_fd_read_some_",         (DL_FUNC) &_instep_fd_read_some_,         1},
     {"_instep_fd_send_frame_",        (DL_FUNC) &_instep_fd_send_frame_,        2},
+    {"_instep_fd_wait_",              (DL_FUNC) &_instep_fd_wait_,              2},
     {"_instep_grpc_call_",            (DL_FUNC) &_instep_grpc_call_,            5},
     {"_instep_grpc_channel_",         (DL_FUNC) &_instep_grpc_channel_,         1},
     {"_instep_grpc_close_",           (DL_FUNC) &_instep_grpc_close_,           1},
@@ -326,7 +357,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_process_exit_",         (DL_FUNC) &_instep_process_exit_,         1},
     {"_instep_process_tempdir_",      (DL_FUNC) &_instep_process_tempdir_,      1},
     {"_instep_socket_pair_",          (DL_FUNC) &_instep_socket_pair_,          0},
-    {"_instep_spawn_",                (DL_FUNC) &_instep_spawn_,                4},
+    {"_instep_spawn_",                (DL_FUNC) &_instep_spawn_,                5},
+    {"_instep_spawn_interrupt_",      (DL_FUNC) &_instep_spawn_interrupt_,      1},
+    {"_instep_spawn_poll_",           (DL_FUNC) &_instep_spawn_poll_,           1},
     {"_instep_spawn_wait_",           (DL_FUNC) &_instep_spawn_wait_,           1},
     {"_instep_value_decode_",         (DL_FUNC) &_instep_value_decode_,         4},
     {"_instep_value_decode_item_",    (DL_FUNC) &_instep_value_decode_item_,    5},

@@ -269,9 +269,11 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
 }
 
 // Starts a program that inherits the standard streams and the file descriptors `keep`. With `detach` it gets a
-// session of its own, ignores SIGINT, reads nothing, and writes to stderr only. Returns its process id.
-[[cpp11::register]] int spawn_(cpp11::strings command, cpp11::strings environment, cpp11::integers keep,
-                               bool detach) {
+// session of its own, ignores SIGINT, reads nothing, and writes to stderr only. With `streams`, descriptors for its
+// stdout and stderr, it gets a session of its own, too, so that Ctrl-C at the terminal reaches it only through us.
+// Returns its process id.
+[[cpp11::register]] int spawn_(cpp11::strings command, cpp11::strings environment, cpp11::integers keep, bool detach,
+                               cpp11::integers streams) {
   std::vector<std::string> words(command.begin(), command.end());
   std::vector<std::string> extra(environment.begin(), environment.end());
   std::vector<char*> argv;
@@ -294,6 +296,12 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
       setsid();
       redirect("/dev/null", O_RDONLY, STDIN_FILENO);
       dup2(STDERR_FILENO, STDOUT_FILENO);
+    }
+    if (streams.size() == 2) {
+      setsid();
+      redirect("/dev/null", O_RDONLY, STDIN_FILENO);
+      dup2(streams[0], STDOUT_FILENO);
+      dup2(streams[1], STDERR_FILENO);
     }
     for (std::string& entry : extra) putenv(&entry[0]);
     execvp(argv[0], argv.data());
@@ -321,6 +329,36 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
     cpp11::check_user_interrupt();
   }
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// As spawn_wait_(), but NA while the program runs.
+[[cpp11::register]] int spawn_poll_(int pid) {
+  int status = 0;
+  if (waitpid(pid, &status, WNOHANG) != pid) return NA_INTEGER;
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// Asks a program that was started by spawn_() to end, as Ctrl-C does.
+[[cpp11::register]] void spawn_interrupt_(int pid) { ::kill(pid, SIGINT); }
+
+// Waits until one of the descriptors can be read, for at most `timeout_ms`, and answers for each whether it can. The
+// wait can be interrupted.
+[[cpp11::register]] cpp11::logicals fd_wait_(cpp11::integers fds, int timeout_ms) {
+  std::vector<struct pollfd> waits;
+  for (int fd : fds) waits.push_back({fd, POLLIN, 0});
+  poll(waits.data(), waits.size(), timeout_ms);
+  cpp11::check_user_interrupt();
+  cpp11::writable::logicals ready;
+  for (const auto& wait : waits) ready.push_back(cpp11::r_bool(wait.revents != 0));
+  return ready;
+}
+
+// Reads what there is, at most 64 KiB. Empty: the stream has ended.
+[[cpp11::register]] cpp11::raws fd_read_some_(int fd) {
+  std::vector<uint8_t> bytes(65536);
+  ssize_t count = ::read(fd, bytes.data(), bytes.size());
+  bytes.resize(count < 0 ? 0 : static_cast<size_t>(count));
+  return as_raws(bytes);
 }
 
 // Makes this process a host on the pipe `fd`. Until host_close_() it ignores SIGINT: the launcher decides what

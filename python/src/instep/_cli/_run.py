@@ -185,7 +185,10 @@ def _start(session: Session, signals: Signals, given: Mapping[str, Any], reuse: 
     loaded = session.loaded
     if not quiet:
         what = f"resumes run {reuse.origin_run_id} of" if reuse else "runs"
-        click.echo(f"Instep {version()} {what} flow {session.flow_name} for user {user_name()}.")
+        name = session.flow_name  # not known of a file that can't be loaded
+        click.echo(
+            f"Instep {version()} {what} {f'flow {name}' if name else 'a flow'} for user {user_name()}."
+        )
         click.echo("Validating the graph...")
     if loaded.problems:
         show_problems(session.flow_name, loaded.problems)
