@@ -98,11 +98,11 @@ bind_rows_of_cells <- function(rows, width) {
 make_sparse <- function(layout, dims, pointers, indices, values, dimnames) {
   rlang::check_installed("Matrix", "to read a sparse matrix")
   kind <- if (is.null(values)) "n" else if (is.logical(values)) "l" else "d"
-  if (kind == "d" && (!is.numeric(values) || inherits(values, "integer64"))) {
-    cli::cli_abort(
-      "Values of a sparse matrix must be logical or fit a double.",
-      class = c("instep_error_value_decode", "instep_error")
-    )
+  if (kind == "d" && (!is.numeric(values) || is.object(values))) {
+    abort("Values of a sparse matrix must be logical or fit a double.", "value_decode", call = NULL)
+  }
+  if (!is.integer(pointers) || !is.integer(indices)) {
+    abort("Indices of a sparse matrix must be integers.", "value_decode", call = NULL)
   }
   slots <- switch(layout,
     C = list(p = as.integer(pointers), i = as.integer(indices)),

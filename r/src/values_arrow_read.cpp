@@ -39,7 +39,6 @@ struct Message {
 
 // False at the end of the stream.
 bool next_metadata(Cursor& cursor, Span& metadata) {
-  if (cursor.at == cursor.bytes.size) return false;
   require(cursor.word() == 0xffffffff, "An Arrow message lacks its marker.");
   const std::uint32_t size = cursor.word();
   if (size == 0) return false;
@@ -161,6 +160,17 @@ std::vector<ArrowField> read_schema(const FlatTable& schema) {
   return fields;
 }
 
+// Number of bits that are 1, of the first `count`.
+std::int64_t count_bits(const std::uint8_t* bits, std::int64_t count) {
+  std::int64_t out = 0, at = 0;
+  for (std::uint64_t word; at + 64 <= count; at += 64) {
+    std::memcpy(&word, bits + at / 8, sizeof word);
+    out += __builtin_popcountll(word);
+  }
+  for (; at < count; ++at) out += bits[at / 8] >> (at % 8) & 1;
+  return out;
+}
+
 // Walks the nodes and buffers of one batch along the fields.
 class BatchReader {
  public:
@@ -179,7 +189,7 @@ class BatchReader {
     require(offset >= 0 && size >= 0 && offset <= limit && size <= limit - offset, "An Arrow buffer lies outside.");
     // Else a small file could name the same bytes for a million columns.
     require(size == 0 || offset >= end_, "Arrow buffers overlap.");
-    end_ = std::max(end_, offset + size);
+    if (size > 0) end_ = offset + size;
     return {body_.data + offset, static_cast<std::size_t>(size)};
   }
   // A buffer of `count` items of `width` bits.
@@ -214,7 +224,7 @@ std::int64_t BatchReader::offsets(ArrayView& view) {
   view.offsets = buffer.data;
   Offset last;
   std::memcpy(&last, buffer.data, sizeof last);
-  require(last >= 0, "Arrow offsets are negative.");
+  require(last == 0, "Arrow offsets do not start at 0.");
   bool rising = true;
   for (std::int64_t i = 1; i <= view.length; ++i) {
     Offset next;
@@ -247,13 +257,14 @@ ArrayView BatchReader::column(const ArrowField& field, std::int64_t rows) {
   const std::int64_t nulls = nodes_[node_ + 1];
   node_ += 2;
   require(view.length >= 0 && (rows < 0 || view.length == rows), "An Arrow column has a wrong length.");
+  require(nulls >= 0 && nulls <= view.length, "An Arrow column has a wrong number of nulls.");
   const Span validity = next_buffer();
-  if (nulls != 0 && validity.size > 0) {
+  if (nulls > 0) {
     require(static_cast<std::uint64_t>(view.length) <= 8 * static_cast<std::uint64_t>(validity.size),
             "An Arrow buffer is too short.");
+    require(count_bits(validity.data, view.length) == view.length - nulls,
+            "An Arrow column has a wrong number of nulls.");
     view.validity = validity.data;
-  } else {
-    require(nulls <= 0, "An Arrow column lacks its validity.");
   }
   switch (field.type) {
     case ArrowType::kBool:

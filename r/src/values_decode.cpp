@@ -1,5 +1,6 @@
 // Theory of operation. Each node is decoded at most once and kept until the end, so that a manifest that names one node
 // many times stays small in memory: R shares the object. For the same reason no row of a part may belong to two nodes.
+// A node counts as often as it is named, though: else a few nodes would make a value that takes ages to walk.
 #include "values_decode.h"
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 namespace instep {
 namespace {
 
-constexpr int kMaxShared = 64;
 constexpr std::int64_t kMaxFrameRows = std::numeric_limits<int>::max();
 
 // A part that is an Arrow stream, and how many of its rows were taken.
@@ -21,20 +21,25 @@ struct OpenPart {
   std::int64_t taken = 0;
 };
 
+// How far the decoding is, in a manifest and those that it embeds.
+struct Progress {
+  int depth = 0;
+  // Number of nodes so far, each as often as it is named.
+  std::int64_t count = 0;
+};
+
 class Decoder {
  public:
-  Decoder(Span bytes, BlobReader& blobs, const DecodeOptions& options, Path& path, int level)
+  Decoder(Span bytes, BlobReader& blobs, const DecodeOptions& options, Path& path, Progress& progress)
       : bytes_(bytes),
         manifest_(read_manifest(bytes)),
         blobs_(blobs),
         options_(options),
         path_(path),
-        level_(level),
+        progress_(progress),
         memo_(allocate(VECSXP, static_cast<std::int64_t>(manifest_.nodes.size()))),
-        is_decoded_(manifest_.nodes.size()),
-        parts_(manifest_.parts.size()) {
-    require(level < kMaxShared, "Values refer to each other too deeply.");
-  }
+        sizes_(manifest_.nodes.size()),
+        parts_(manifest_.parts.size()) {}
   // The memo would make R copy values before their first change.
   ~Decoder() {
     for (R_xlen_t i = 0; i < Rf_xlength(memo_); ++i) SET_VECTOR_ELT(memo_, i, R_NilValue);
@@ -58,11 +63,13 @@ class Decoder {
 
   Span part_bytes(Index part);
   OpenPart& open_part(Index part);
-  // The only column of a part.
-  Slice column(Index part, std::int64_t start, std::int64_t count);
+  // Rows of the only column of a part.
+  template <typename Node>
+  Slice column(const Node& node, std::int64_t start, std::int64_t count);
   ColumnHints hints(const Params& params, const OptionalIndex& levels, const std::vector<Attr>& attrs, bool is_own);
   void set_attributes(SEXP x, const std::vector<Attr>& attrs, bool is_own);
   void set_colnames(SEXP x, const std::vector<Attr>& attrs);
+  // Names and levels: a string vector.
   SEXP strings(Index index);
   // The values of a list; `names` are for the path.
   cpp11::sexp list(const std::vector<Index>& values, SEXP names = R_NilValue);
@@ -78,9 +85,10 @@ class Decoder {
   const DecodeOptions& options_;
   // Where the node is that is being decoded.
   Path& path_;
-  int level_;
+  Progress& progress_;
   cpp11::sexp memo_;
-  std::vector<bool> is_decoded_;
+  // Number of nodes below and including each, for those that are decoded; 0 for the others.
+  std::vector<std::int64_t> sizes_;
   std::vector<std::unique_ptr<OpenPart>> parts_;
 };
 
@@ -102,9 +110,14 @@ bool is_note(const std::string& name) {
 }
 
 SEXP Decoder::node(Index index) {
-  if (!is_decoded_[index]) {
+  const std::int64_t before = progress_.count;
+  progress_.count += std::max(sizes_[index], std::int64_t{1});
+  require(progress_.count <= static_cast<std::int64_t>(kMaxNodes), "The value has too many nodes.");
+  if (sizes_[index] == 0) {
+    require(++progress_.depth <= kMaxDepth, "The value is nested too deeply.");
     SET_VECTOR_ELT(memo_, index, decode_node(index));
-    is_decoded_[index] = true;
+    --progress_.depth;
+    sizes_[index] = progress_.count - before;
   }
   return VECTOR_ELT(memo_, index);
 }
@@ -136,8 +149,10 @@ OpenPart& Decoder::open_part(Index index) {
   return *part;
 }
 
-Slice Decoder::column(Index index, std::int64_t start, std::int64_t count) {
-  OpenPart& part = open_part(index);
+template <typename Node>
+Slice Decoder::column(const Node& node, std::int64_t start, std::int64_t count) {
+  require(node.logical != "list", "Lists are in columns of data frames only.");
+  OpenPart& part = open_part(node.part);
   require(part.stream.fields.size() == 1, "A part does not have one column.");
   require(start <= part.stream.rows && count <= part.stream.rows - start, "A vector lies outside its part.");
   part.taken += count;
@@ -152,7 +167,7 @@ ColumnHints Decoder::hints(const Params& params, const OptionalIndex& levels, co
   ColumnHints out;
   out.params = &params;
   out.path = &path_;
-  if (levels) out.levels = node(*levels);
+  if (levels) out.levels = strings(*levels);
   if (!is_own) return out;
   for (const Attr& attr : attrs) {
     const auto is_text = [&](const char* text) {
@@ -184,9 +199,9 @@ void Decoder::set_attributes(SEXP x, const std::vector<Attr>& attrs, bool is_own
 }
 
 SEXP Decoder::strings(Index index) {
-  const SEXP out = node(index);
-  require(TYPEOF(out) == STRSXP, "Names are not a string vector.");
-  return out;
+  const auto* vector = std::get_if<Boxed<VectorNode>>(&manifest_.nodes[index].kind);
+  require(vector != nullptr && (*vector)->logical == "string", "Names or levels are not a string vector.");
+  return node(index);
 }
 
 // ---- vectors and arrays
@@ -195,7 +210,7 @@ cpp11::sexp Decoder::decode(const Boxed<VectorNode>& vector, Index index) {
   const std::vector<Attr>& attrs = manifest_.nodes[index].attrs;
   ColumnHints hints = this->hints(vector->params, vector->levels, attrs, is_own(index));
   hints.is_scalar = vector->shape != Shape::kVector;
-  cpp11::sexp out = decode_column(column(vector->part, vector->start, vector->count), vector->logical, hints);
+  cpp11::sexp out = decode_column(column(*vector, vector->start, vector->count), vector->logical, hints);
   if (vector->names) {
     const SEXP names = strings(*vector->names);
     require(Rf_xlength(names) == vector->count && TYPEOF(out) != NILSXP, "A vector has a wrong number of names.");
@@ -236,7 +251,7 @@ cpp11::sexp Decoder::decode(const Boxed<ArrayNode>& array, Index index) {
   const std::int64_t cells = cell_count(array->dims);
   require(cells == open_part(array->part).stream.rows, "An array has a wrong number of cells.");
   const ColumnHints hints = this->hints(array->params, array->levels, attrs, is_own(index));
-  cpp11::sexp out = decode_column(column(array->part, 0, cells), array->logical, hints);
+  cpp11::sexp out = decode_column(column(*array, 0, cells), array->logical, hints);
   if (!array->column_major && array->dims.size() > 1) out = first_index_fastest(out, array->dims);
   if (!array->dims.empty()) set_attribute(out, "dim", dims_vector(array->dims));
   if (!array->dimnames.empty() || !array->dimnames_names.empty()) {
@@ -424,7 +439,7 @@ cpp11::sexp Decoder::decode(const Boxed<OpaqueNode>& opaque, Index index) {
 }
 
 cpp11::sexp Decoder::decode(const Boxed<Digest>& digest, Index) {
-  Decoder other(blobs_.read_manifest(*digest), blobs_, options_, path_, level_ + 1);
+  Decoder other(blobs_.read_manifest(*digest), blobs_, options_, path_, progress_);
   return other.node(0);
 }
 
@@ -455,7 +470,7 @@ Item Decoder::item(std::int64_t index) {
   if (const auto* seq = std::get_if<SeqNode>(&root)) return child(seq->values);
   if (const auto* record = std::get_if<RecordNode>(&root)) return child(record->values);
   if (const auto* digest = std::get_if<Boxed<Digest>>(&root)) {
-    Decoder other(blobs_.read_manifest(**digest), blobs_, options_, path_, level_ + 1);
+    Decoder other(blobs_.read_manifest(**digest), blobs_, options_, path_, progress_);
     return other.item(index);
   }
   const auto* vector = std::get_if<Boxed<VectorNode>>(&root);
@@ -472,14 +487,16 @@ Item Decoder::item(std::int64_t index) {
 cpp11::sexp decode(Span manifest, SEXP fetch, const DecodeOptions& options) {
   BlobReader blobs(fetch);
   Path path("");  // the caller knows the name of the artifact
-  Decoder decoder(manifest, blobs, options, path, 0);
+  Progress progress;
+  Decoder decoder(manifest, blobs, options, path, progress);
   return decoder.node(0);
 }
 
 Item decode_item(Span manifest, std::int64_t index, SEXP fetch, const DecodeOptions& options) {
   BlobReader blobs(fetch);
   Path path("");  // the caller knows the name of the artifact
-  Decoder decoder(manifest, blobs, options, path, 0);
+  Progress progress;
+  Decoder decoder(manifest, blobs, options, path, progress);
   return decoder.item(index);
 }
 

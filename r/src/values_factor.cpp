@@ -20,9 +20,8 @@ cpp11::sexp with_missing_level(SEXP levels, int na_level) {
 
 cpp11::sexp decode_factor(const Slice& slice, const ColumnHints& hints) {
   expect(slice, {ArrowType::kInt32});
-  require(TYPEOF(hints.levels) != NILSXP, "A factor has no levels.");
+  require(TYPEOF(hints.levels) == STRSXP, "A factor has no levels of text.");
   cpp11::sexp levels = hints.levels;
-  if (TYPEOF(levels) != STRSXP) levels = cpp11::package("base")["as.character"](levels);
   // Attributes such as names have no place on levels.
   if (ATTRIB(levels) != R_NilValue) levels = cpp11::package("base")["as.vector"](levels);
   require(cpp11::safe[Rf_any_duplicated](levels, FALSE) == 0, "A factor has doubled levels.");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "values_error.h"
+#include "values_manifest.h"
 
 namespace instep {
 
@@ -122,7 +123,9 @@ std::pair<std::size_t, std::size_t> FlatTable::items(int slot, std::size_t item_
 
 std::string FlatTable::text(int slot) const {
   const auto [start, size] = items(slot, 1);
-  return {reinterpret_cast<const char*>(buffer_.data) + start, size};
+  const std::string_view out(reinterpret_cast<const char*>(buffer_.data) + start, size);
+  require(is_utf8(out), "Arrow metadata holds text that is not UTF-8.");
+  return std::string(out);
 }
 
 std::vector<FlatTable> FlatTable::tables(int slot) const {

@@ -22,15 +22,16 @@ class Reader {
  public:
   explicit Reader(Span bytes) : in_(bytes.data, static_cast<int>(bytes.size)) {
     require(bytes.size <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "The manifest is too large.");
+    in_.PushLimit(static_cast<int>(bytes.size));
   }
 
   // Calls `on_field(field)` for each field up to the end of the message. It reads the field, or returns false.
   template <typename OnField>
   void fields(OnField&& on_field) {
-    while ((tag_ = in_.ReadTag()) != 0) {
+    while (in_.BytesUntilLimit() > 0) {
+      tag_ = tag();
       if (!on_field(WireFormatLite::GetTagFieldNumber(tag_))) sound(WireFormatLite::SkipField(&in_, tag_));
     }
-    sound(in_.ConsumedEntireMessage() || in_.BytesUntilLimit() == 0);
   }
   template <typename OnField>
   void message(OnField&& on_field) {
@@ -73,6 +74,12 @@ class Reader {
   }
 
  private:
+  // ReadTag() would drop the upper bits of a number that is too large.
+  std::uint32_t tag() {
+    std::uint64_t value = 0;
+    sound(in_.ReadVarint64(&value) && value <= std::numeric_limits<std::uint32_t>::max() && value >> 3 != 0);
+    return static_cast<std::uint32_t>(value);
+  }
   static void sound(bool holds) { require(holds, "The manifest is not a sound protobuf message."); }
   static std::int32_t narrow(std::int64_t value) {
     require(value >= std::numeric_limits<std::int32_t>::min() && value <= std::numeric_limits<std::int32_t>::max(),
@@ -87,7 +94,8 @@ class Reader {
   CodedInputStream::Limit begin() {
     sound((tag_ & 7) == kBytes);
     int size = 0;
-    sound(in_.ReadVarintSizeAsInt(&size));
+    // A limit beyond the one around it would count for nothing.
+    sound(in_.ReadVarintSizeAsInt(&size) && size <= in_.BytesUntilLimit());
     return in_.PushLimit(size);
   }
   void end(CodedInputStream::Limit limit) {

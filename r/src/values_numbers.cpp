@@ -155,7 +155,8 @@ cpp11::sexp raw_bytes(const Slice& slice) {
 
 cpp11::sexp complexes(const Slice& slice) {
   const std::vector<ArrowField>& fields = slice.field.children;
-  require(fields.size() == 2 && fields[0].type == ArrowType::kFloat64 && fields[1].type == ArrowType::kFloat64,
+  require(fields.size() == 2 && fields[0].type == ArrowType::kFloat64 && fields[1].type == ArrowType::kFloat64 &&
+              fields[0].name == "re" && fields[1].name == "im",
           "A column's Arrow type does not fit its logical type.");
   cpp11::sexp out = allocate(CPLXSXP, slice.count);
   Rcomplex* values = COMPLEX(out);

@@ -26,8 +26,9 @@ cpp11::sexp quotients(const Slice& slice, double divisor, bool as_integer) {
 }
 
 // Nanoseconds to the nearest microsecond first, so that both units read alike.
-cpp11::sexp instants(const Slice& slice, const ColumnHints& hints) {
+cpp11::sexp instants(const Slice& slice, const ColumnHints& hints, bool has_zone) {
   expect(slice, {ArrowType::kTimestampMicro, ArrowType::kTimestampNano});
+  require(slice.field.timezone.empty() != has_zone, "A column's Arrow type does not fit its logical type.");
   if (slice.field.type == ArrowType::kTimestampMicro) return quotients(slice, 1e6, hints.is_integer);
   cpp11::sexp out = allocate(REALSXP, slice.count);
   double* values = REAL(out);
@@ -61,7 +62,7 @@ double unit_micros(const std::string& units) {
 }  // namespace
 
 cpp11::sexp decode_instant(const Slice& slice, const ColumnHints& hints) {
-  cpp11::sexp out = instants(slice, hints);
+  cpp11::sexp out = instants(slice, hints, true);
   set_class(out, {"POSIXct", "POSIXt"});
   const std::string* zone = find_param(*hints.params, "tz");
   if (hints.tzone) {
@@ -77,7 +78,7 @@ cpp11::sexp decode_instant(const Slice& slice, const ColumnHints& hints) {
 }
 
 cpp11::sexp decode_naive(const Slice& slice, const ColumnHints& hints) {
-  cpp11::sexp out = instants(slice, hints);
+  cpp11::sexp out = instants(slice, hints, false);
   set_class(out, {"POSIXct", "POSIXt"});
   set_attribute(out, "tzone", text_scalar("UTC"));
   set_attribute(out, "instep_naive", cpp11::safe[Rf_ScalarLogical](TRUE));
@@ -109,6 +110,12 @@ cpp11::sexp decode_duration(const Slice& slice, const ColumnHints& hints) {
 
 cpp11::sexp decode_time(const Slice& slice, const ColumnHints& hints) {
   expect(slice, {ArrowType::kTime64Micro});
+  each<std::int64_t>(
+      slice,
+      [](std::int64_t, std::int64_t x) {
+        require(x >= 0 && x < std::int64_t{86400} * 1000000, "A time of day is not within a day.");
+      },
+      [](std::int64_t) {});
   cpp11::sexp out = quotients(slice, 1e6, hints.is_integer);
   set_attribute(out, "units", text_scalar("secs"));
   if (is_installed("hms")) {

@@ -11,6 +11,7 @@ from instep_proto.v1 import value_pb2 as pb
 
 from instep.errors import ValueEncodeError
 from instep.values._column import UTF8
+from instep.values._foreign import ForeignObject
 from instep.values._missing import NAN, is_na_float
 from instep.values._named import NamedList, NamedVector
 from instep.values._scalars import BOOL, FLOAT64, INT64, TIME, is_too_long, refuse_text
@@ -259,7 +260,7 @@ def _lookup_key(key: object) -> object:
     """Gives a key that Python can look up: a tuple for a list or vector, which a tuple becomes in R."""
     if isinstance(key, list):
         return tuple(_lookup_key(element) for element in key)
-    if hasattr(key, "tolist") and getattr(key, "ndim", 0) == 1:
+    if type(key) is not ForeignObject and hasattr(key, "tolist") and getattr(key, "ndim", 0) == 1:
         return tuple(key.tolist())
     return key
 

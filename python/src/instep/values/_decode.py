@@ -46,7 +46,7 @@ def _decode_opaque(reader: Reader, node: pb.Node, index: int) -> object:
 
 
 def _decode_shared(reader: Reader, node: pb.Node, index: int) -> object:
-    return reader.inner(reader.fetched_manifest(node.shared)).value(0, -1)
+    return reader.embedded(node.shared)
 
 
 Heed = Callable[[Sequence[Loss], str], None]

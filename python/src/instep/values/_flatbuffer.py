@@ -20,7 +20,7 @@ Place = Callable[[bytearray], int]
 Field = tuple[int, str, int] | tuple[int, str, Place]
 """A field of a table: its slot, its format (``b``, ``h``, ``i``, ``q``, or ``o`` for a reference), its value."""
 
-_SIZES: Final = {"b": 1, "B": 1, "h": 2, "i": 4, "o": 4, "q": 8}
+_SIZES: Final = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "o": 4, "q": 8}
 
 
 class FlatbufferError(Exception):
@@ -161,16 +161,16 @@ class Table:
         self._buffer = buffer
         self._at = at
         self._vtable = at - buffer.number("i", at)
-        size = buffer.number("h", self._vtable)
-        if size < 4:
-            raise FlatbufferError("a vtable is too small")
+        size = buffer.number("H", self._vtable)
         self._end = self._vtable + size
+        if size < 4 or self._end > buffer.size:
+            raise FlatbufferError("a vtable is too small, or ends outside of the message")
 
     def _place(self, slot: int) -> int:
         entry = self._vtable + 4 + 2 * slot
         if entry + 2 > self._end:
             return 0
-        offset = self._buffer.number("h", entry)
+        offset = self._buffer.number("H", entry)
         return self._at + offset if offset else 0
 
     def has(self, slot: int) -> bool:

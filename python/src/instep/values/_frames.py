@@ -169,6 +169,8 @@ def _columns(reader: Reader, node: pb.Node, index: int) -> list[Stored]:
     reader.take(table.part, 0, stream.rows)
     columns = []
     for position, (column, described) in enumerate(zip(table.columns, stream.fields, strict=True)):
+        if column.index and columns and not columns[-1].is_index:
+            reader.refuse(f"column {position} is an index that is not in front")
         is_list = column.logical == LIST and bool(described.type.children)
         if not is_list and not fits(column.logical, described.type):
             reader.refuse(

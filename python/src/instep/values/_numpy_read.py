@@ -142,7 +142,7 @@ def _in_unit(times: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
 
 
 def _text_array(reader: Reader, columns: Sequence[Column], params: Mapping[str, str]) -> AnyArray:
-    texts = [row for column in columns for row in _column.values(column)]
+    texts = reader.objects(columns)
     dtype = params.get("dtype", "object")
     width = _TEXT_DTYPE.fullmatch(dtype)
     if dtype != "object" and (width is None or None in texts):
@@ -225,6 +225,8 @@ def decode_dims(reader: Reader, node: pb.Node, index: int) -> object:
     else:
         flat = array_of(reader, columns, array.logical, params)
     shaped = flat.reshape(dims, order="F" if array.column_major else "C")
+    if len(array.dimnames) not in (0, len(dims)) or len(array.dimnames_names) not in (0, len(dims)):
+        reader.refuse(f"{len(array.dimnames)} dimnames are not those of {len(dims)} dimensions")
     if len(dims) != 1 and not array.dimnames:
         return shaped
     return _named(reader, array, index, shaped)
@@ -245,10 +247,8 @@ def _levels_of_codes(reader: Reader, node: pb.Node, index: int, columns: Sequenc
 
 def _named(reader: Reader, array: pb.Array, index: int, shaped: AnyArray) -> NDArray | MaskedNDArray:
     dims = tuple(array.dims)
-    if len(array.dimnames) not in (0, len(dims)) or len(array.dimnames_names) not in (0, len(dims)):
-        reader.refuse(f"{len(array.dimnames)} dimnames are not those of {len(dims)} dimensions")
     names = [
-        None if child < 0 else reader.texts(child, index, extent)
+        None if child == -1 else reader.texts(child, index, extent)
         for child, extent in zip(array.dimnames, dims, strict=False)
     ]
     outer = [name.text if name.HasField("text") else None for name in array.dimnames_names]

@@ -205,15 +205,13 @@ def _compare_versions(reader: Reader, opaque: pb.Opaque) -> None:
 def _handle(reader: Reader, node: pb.Node, index: int) -> ForeignObject:
     manifest = reader.manifest
     wanted = (node.opaque.body, *node.opaque.buffers)
-    if not all(0 <= part < len(manifest.parts) for part in wanted):
-        reader.refuse("an opaque value names a part that does not exist")
+    parts = [reader.stored_part(part) for part in wanted]
     copy = pb.Node()
     copy.CopyFrom(node)
     del copy.attrs[:], copy.opaque.buffers[:]
     copy.opaque.body = 0
     copy.opaque.buffers.extend(range(1, len(wanted)))
     is_root = index == 0 and len(manifest.nodes) == 1
-    parts = [manifest.parts[part] for part in wanted]
     root = reader.data if is_root else b""
     return ForeignObject(
         copy, parts, manifest.producer, root, fetch=reader.fetch, trusted=reader.allow_opaque

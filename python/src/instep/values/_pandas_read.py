@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from instep_proto.v1 import value_pb2 as pb
 
-from instep.values import _column
 from instep.values import _times as times
 from instep.values._column import ColumnBuilder
 from instep.values._frames import COLNAMES_ATTR, FAMILY_ATTR, LIST, R_FAMILIES, Stored, label_of
@@ -152,7 +151,7 @@ def _object_values(reader: Reader, column: Stored) -> Any:
 
         rows = _arrow.array_of(column.batches, column.type).to_pylist()
     else:
-        raw = [row for batch in column.batches for row in _column.values(batch)]
+        raw = reader.objects(column.batches)
         unit = column.type.kind[-2:]
         plain = column.logical in FLOATS | INTEGERS | {"bool", "string", "bytes", "json", "complex128"}
         rows = (

@@ -5,7 +5,7 @@ which asks for the node's children and rows in turn. Bytes may come from anybody
 when it is used:
 
 * A child's index is greater than its parent's, and levels are counted, so reading ends. A node that several
-  parents name is read once.
+  parents name is read once, but counts each time: else a few nodes would make a value that takes ages to walk.
 * Each row of a part is taken at most once, so a small manifest cannot make large values.
 * A blob has the size that the manifest gives; one smaller than 1 MiB has the hash, too. Of a larger one whoever
   brought it here checked the hash: doing it again would take longer than opening it.
@@ -83,6 +83,8 @@ class Reader:
     """Whether opaque values of Python may be opened, which can run code."""
     depth: int = 0
     """Number of levels above the root, when the manifest is part of another one."""
+    count: int = 0
+    """Number of nodes that were read so far, each as often as it is named."""
     plain_types: set[str] = field(default_factory=set)
     """Types not registered here, of which something was read in its portable form."""
     name: str = "value"
@@ -91,6 +93,7 @@ class Reader:
     """Losses so far, by rule."""
     _path: list[object] = field(default_factory=list)
     _values: dict[int, object] = field(default_factory=dict)
+    _sizes: dict[int, int] = field(default_factory=dict)
     _parts: dict[int, memoryview] = field(default_factory=dict)
     _streams: dict[int, Stream] = field(default_factory=dict)
     _rows: dict[tuple[int, str], list[object]] = field(default_factory=dict)
@@ -115,6 +118,7 @@ class Reader:
             self.kinds,
             self.allow_opaque,
             self.depth,
+            self.count,
             plain_types=self.plain_types,
             name=self.name,
             losses=self.losses,
@@ -158,6 +162,7 @@ class Reader:
         if not parent < index < len(self.manifest.nodes):
             self.refuse(f"node {parent} names node {index}, which is not between it and the last one")
         if index in self._values:
+            self._count(self._sizes[index])
             return self._values[index]
         if self.depth >= MAX_DEPTH:
             self.refuse(f"the value is nested deeper than {MAX_DEPTH} levels")
@@ -165,6 +170,8 @@ class Reader:
         decoder = self.kinds.get(node.WhichOneof("kind") or "")
         if decoder is None:
             self.refuse(f"node {index} is of no kind that this version of Instep knows")
+        before = self.count
+        self._count(1)
         self.depth += 1
         value = decoder(self, node, index)
         if node.attrs and node.origin == "r":
@@ -172,7 +179,20 @@ class Reader:
         if node.registered_type:
             value = restore(self, node.registered_type, value)
         self._values[index] = value
+        self._sizes[index] = self.count - before
         self.depth -= 1
+        return value
+
+    def _count(self, nodes: int) -> None:
+        self.count += nodes
+        if self.count > MAX_NODES:
+            self.refuse(f"the value has more than {MAX_NODES:,} nodes, counted as often as they are named")
+
+    def embedded(self, digest: digest_pb2.Digest) -> object:
+        """Reads another artifact, which is a value in this one."""
+        inner = self.inner(self.fetched_manifest(digest))
+        value = inner.value(0, -1)
+        self.count = inner.count
         return value
 
     def children(self, parent: int, indices: Sequence[int], step: Callable[[int], object]) -> list[object]:
@@ -201,8 +221,12 @@ class Reader:
         if not parent < index < len(self.manifest.nodes):
             self.refuse(f"node {parent} names node {index}, which is not between it and the last one")
         node = self.manifest.nodes[index]
+        if self.depth >= MAX_DEPTH:
+            self.refuse(f"the value is nested deeper than {MAX_DEPTH} levels")
         if node.WhichOneof("kind") != "vector" or node.vector.logical != "string":
             self.refuse("names are not a vector of text")
+        if not _has_shape(node.vector):
+            self.refuse("names have no shape, or are a scalar of several values")
         if count is not None and node.vector.count != count:
             self.refuse(f"there are {node.vector.count} names for {count} values")
         rows = self.rows(node.vector)
@@ -219,17 +243,27 @@ class Reader:
         known = self._parts.get(index)
         if known is not None:
             return known
+        part = self.stored_part(index)
+        data = self._blob(part.blob) if part.HasField("blob") else memoryview(part.inline)
+        view = self._parts[index] = data[part.offset : part.offset + part.length]
+        return view
+
+    def stored_part(self, index: int) -> pb.Part:
+        """Gives a part as the manifest describes it.
+
+        Raises:
+            ValueDecodeError: There is no such part, or it lies outside of its bytes.
+        """
         if not 0 <= index < len(self.manifest.parts):
             self.refuse(f"part {index} does not exist")
         part = self.manifest.parts[index]
         source = part.WhichOneof("source")
         if source is None:
             self.refuse(f"part {index} has no bytes")
-        data = memoryview(part.inline) if source == "inline" else self._blob(part.blob)
-        if part.offset < 0 or part.length < 0 or part.offset + part.length > len(data):
+        size = part.blob.size if source == "blob" else len(part.inline)
+        if part.offset < 0 or part.length < 0 or part.offset + part.length > size:
             self.refuse(f"part {index} is not inside of its blob")
-        view = self._parts[index] = data[part.offset : part.offset + part.length]
-        return view
+        return part
 
     def _blob(self, digest: digest_pb2.Digest) -> memoryview:
         key = digest.hash, digest.size
@@ -308,10 +342,19 @@ class Reader:
         """Gives all rows of a part as plain Python objects."""
         known = self._rows.get((index, logical))
         if known is None:
-            columns = self.columns(index, logical)
-            try:
-                known = [row for column in columns for row in _column.values(column)]
-            except StreamError as error:
-                self.refuse(f"part {index} is damaged: {error}")
-            self._rows[index, logical] = known
+            known = self._rows[index, logical] = self.objects(self.columns(index, logical))
         return known
+
+    def objects(self, columns: Sequence[Column]) -> list[object]:
+        """Gives the rows of all batches of a column as plain Python objects, None where there is no value."""
+        try:
+            return [row for column in columns for row in _column.values(column)]
+        except StreamError as error:
+            self.refuse(f"a column is damaged: {error}")
+
+
+def _has_shape(vector: pb.Vector) -> bool:
+    """Says whether a vector has a shape that fits its number of values."""
+    return vector.shape == pb.SHAPE_VECTOR or (
+        vector.shape in (pb.SHAPE_SCALAR, pb.SHAPE_UNIT) and vector.count == 1
+    )

@@ -52,6 +52,8 @@ def decode_sparse(reader: Reader, node: pb.Node, index: int) -> object:
     dims = tuple(sparse.dims)
     if name is None or len(dims) != 2 or any(not 0 <= extent < 2**63 - 1 for extent in dims):
         reader.refuse(f"a sparse matrix has layout {sparse.layout} and dimensions {dims}")
+    if len(sparse.dimnames) not in (0, 2):
+        reader.refuse(f"a sparse matrix has {len(sparse.dimnames)} dimnames")
     first, second = (_indices(reader, child, index) for child in (sparse.indptr, sparse.indices))
     if sparse.HasField("values"):
         values = reader.value(sparse.values, index)

@@ -313,10 +313,10 @@ class _BatchReader:
 
     def _buffer(self) -> memoryview:
         offset, size = next(self._buffers, (-1, -1))
+        if offset < 0 or size < 0 or offset + size > len(self._body) or (size and offset < self._end):
+            raise StreamError("a buffer is missing, outside of the data, or overlaps another one")
         if size == 0:
             return self._body[:0]
-        if offset < self._end or size < 0 or offset + size > len(self._body):
-            raise StreamError("a buffer is missing, outside of the data, or overlaps another one")
         self._end = offset + size
         return self._body[offset : offset + size]
 

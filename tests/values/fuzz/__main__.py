@@ -1,0 +1,80 @@
+"""Runs a campaign, or shows one of its cases. See docs/fuzzing.md.
+
+python -m values.fuzz --inputs 1000000 --seed 1          in directory tests
+python -m values.fuzz --seed 1 --case 12345
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from values.fuzz import report
+from values.fuzz.campaign import Result, run
+from values.fuzz.mutator import Mutator
+from values.fuzz.seeds import load
+from values.fuzz.workers import Worker
+
+LANGUAGES = ("python", "r")
+
+
+def _progress(result: Result) -> None:
+    if result.inputs % 50_000 == 0:
+        print(
+            f"{result.inputs:,} inputs, {result.seconds:.0f} s, {len(result.findings)} findings", flush=True
+        )
+
+
+def _show(campaign: int, number: int, languages: list[str], library: Path | None) -> None:
+    """Prints a case and what becomes of it."""
+    from instep_proto.v1 import value_pb2 as pb
+
+    case = Mutator(load(), campaign).case(number)
+    print(f"seed {case.seed}, changes {', '.join(case.changes)}, must {case.must or 'not crash'}")
+    try:
+        print(pb.Manifest.FromString(case.manifest))
+    except Exception as error:  # noqa: BLE001  damaged bytes
+        print(f"{len(case.manifest)} bytes that are no message: {error}")
+    for language in languages:
+        worker = Worker(language, library)
+        print(language, worker.decode([case])[0])
+        worker.close()
+
+
+def main() -> int:
+    """Does what the command line says. Status 1: there are findings."""
+    parser = argparse.ArgumentParser(prog="python -m values.fuzz", description=__doc__)
+    parser.add_argument("--inputs", type=int, default=10_000, help="number of inputs (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="number of the campaign (default: %(default)s)")
+    parser.add_argument("--start", type=int, default=0, help="number of the first input")
+    parser.add_argument("--language", action="append", choices=LANGUAGES, help="default: both")
+    parser.add_argument("--sanitized", type=Path, metavar="LIBRARY", help="R library built with sanitizers")
+    parser.add_argument("--report", action="store_true", help="write report.json and docs/fuzzing.md")
+    parser.add_argument("--case", type=int, help="show the input of this number instead")
+    options = parser.parse_args()
+    languages = options.language or list(LANGUAGES)
+    if options.case is not None:
+        _show(options.seed, options.case, languages, options.sanitized)
+        return 0
+    result = run(options.inputs, options.seed, languages, options.sanitized, _progress, options.start)
+    if options.report:
+        report.write(report.describe(result, is_sanitized=options.sanitized is not None))
+    for language in languages:
+        print(
+            language, dict(result.outcomes[language].most_common()), f"slowest {result.slowest[language]} ms"
+        )
+    print("differences", dict(result.differences.most_common()))
+    print(f"{result.inputs:,} inputs in {result.seconds:.0f} s")
+    signatures = Counter(finding.signature for finding in result.findings)
+    first = {finding.signature: finding for finding in reversed(result.findings)}
+    for signature, count in signatures.most_common():
+        print(
+            f"{count:6} {signature}\n       first: input {first[signature].number}, {first[signature].seed}"
+        )
+    return 1 if result.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
