@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from values.fuzz import report
@@ -20,11 +21,19 @@ from values.fuzz.workers import Worker
 LANGUAGES = ("python", "r")
 
 
-def _progress(result: Result) -> None:
-    if result.inputs % 50_000 == 0:
+def _told(options: argparse.Namespace) -> Callable[[Result], None]:
+    """Tells from time to time how far the campaign is, and keeps the report, so that it can be ended early."""
+
+    def progress(result: Result) -> None:
+        if result.inputs % 50_000 and result.inputs != options.inputs:
+            return
         print(
             f"{result.inputs:,} inputs, {result.seconds:.0f} s, {len(result.findings)} findings", flush=True
         )
+        if options.report:
+            report.write(report.describe(result, is_sanitized=options.sanitized is not None))
+
+    return progress
 
 
 def _show(campaign: int, number: int, languages: list[str], library: Path | None) -> None:
@@ -58,9 +67,7 @@ def main() -> int:
     if options.case is not None:
         _show(options.seed, options.case, languages, options.sanitized)
         return 0
-    result = run(options.inputs, options.seed, languages, options.sanitized, _progress, options.start)
-    if options.report:
-        report.write(report.describe(result, is_sanitized=options.sanitized is not None))
+    result = run(options.inputs, options.seed, languages, options.sanitized, _told(options), options.start)
     for language in languages:
         print(
             language, dict(result.outcomes[language].most_common()), f"slowest {result.slowest[language]} ms"
