@@ -2,7 +2,7 @@
 # which says what they are.
 #
 # It calls the C++ decoder itself and makes the condition that users get (which takes 100 times as long as decoding) of one
-# refusal in a hundred only.
+# refusal in a thousand only.
 
 instep::register_type("fuzz.pair", class = "pair")
 types <- instep:::the$types
@@ -97,7 +97,7 @@ outcome_of <- function(manifest, fetch) {
     return(c("read", "", ""))
   }
   counter <<- counter + 1L
-  if (counter %% 100L == 0L) check_condition(manifest, fetch)
+  if (counter %% 1000L == 0L) check_condition(manifest, fetch)
   message <- paste(found$error$message, collapse = " ")
   if (grepl(limits, message)) wrong(message)
   c("refused", found$error$code, message)

@@ -153,7 +153,7 @@ def deepen(rng: random.Random, manifest: pb.Manifest) -> None:
     doubled = rng.choice([0, 4, levels])
     nodes = [pb.Node() for _ in range(levels)]
     for level, node in enumerate(nodes, 1):
-        node.seq.values.extend([level] * (2 if level <= doubled else 1))
+        node.seq.values.extend([level] * (2 if level > levels - doubled else 1))
     kept = pb.Manifest()
     kept.CopyFrom(manifest)
     for node in kept.nodes:
