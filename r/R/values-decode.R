@@ -99,10 +99,10 @@ make_sparse <- function(layout, dims, pointers, indices, values, dimnames) {
   rlang::check_installed("Matrix", "to read a sparse matrix")
   kind <- if (is.null(values)) "n" else if (is.logical(values)) "l" else "d"
   if (kind == "d" && (!is.numeric(values) || is.object(values))) {
-    abort("Values of a sparse matrix must be logical or fit a double.", "value_decode", call = NULL)
+    abort("Values of a sparse matrix must be logical or fit a double.", "value_decode", code = "MALFORMED", call = NULL)
   }
   if (!is.integer(pointers) || !is.integer(indices)) {
-    abort("Indices of a sparse matrix must be integers.", "value_decode", call = NULL)
+    abort("Indices of a sparse matrix must be integers.", "value_decode", code = "MALFORMED", call = NULL)
   }
   slots <- switch(layout,
     C = list(p = as.integer(pointers), i = as.integer(indices)),

@@ -22,11 +22,17 @@ read_case <- function(bytes, at) {
   list(strings = strings, end = at)
 }
 
+# Made once: cli takes 100 times as long as decoding.
+missing_blob <- structure(
+  class = c("instep_error_blob_missing", "instep_error", "error", "condition"),
+  list(message = "There is no such blob.", call = NULL)
+)
+
 fetch_from <- function(strings) {
   places <- seq.int(2L, by = 2L, length.out = (length(strings) - 1L) %/% 2L)
   blobs <- stats::setNames(strings[places + 1L], vapply(strings[places], rawToChar, ""))
   function(hash, size) {
-    if (!hash %in% names(blobs)) instep:::abort("There is no blob {.val {hash}}.", "blob_missing", call = NULL)
+    if (!hash %in% names(blobs)) stop(missing_blob)
     blobs[[hash]]
   }
 }
@@ -41,8 +47,7 @@ decode <- function(manifest, fetch) {
   tryCatch(
     suppressWarnings(instep:::value_decode_(manifest, fetch, FALSE, types)),
     instep_error_blob_missing = \(cnd) list(error = list(code = "BLOB_MISSING", message = conditionMessage(cnd))),
-    instep_type_failure = \(cnd) list(error = list(code = "FAILED", message = conditionMessage(cnd))),
-    error = \(cnd) list(error = list(code = "FAILED", message = conditionMessage(cnd)))
+    error = \(cnd) list(error = list(code = if (is.null(cnd$code)) "FAILED" else cnd$code, message = conditionMessage(cnd)))
   )
 }
 

@@ -58,7 +58,7 @@ class Worker:
     """
 
     def __init__(self, language: str, library: Path | None = None) -> None:
-        self._command = COMMANDS[language]
+        self.command = COMMANDS[language]
         self._environment = dict(os.environ)
         self._is_sanitized = library is not None
         if library is not None:
@@ -111,7 +111,7 @@ class Worker:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = subprocess.Popen(
-                self._command,
+                self.command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if self._is_sanitized else None,
