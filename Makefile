@@ -1,5 +1,5 @@
 # The verbs of this repository, the same for both languages.
-.PHONY: setup demo test fmt lint types docs gen bench check
+.PHONY: setup demo test fmt lint types docs gen bench fuzz check
 
 setup: ## Installs everything that is missing. Does nothing when nothing is.
 	@scripts/setup.sh
@@ -27,6 +27,9 @@ gen: setup ## Writes what is generated from proto/ and from the C++ sources.
 
 bench: setup ## Measures against Metaflow and other peers; writes benchmarks/README.md.
 	@.venv/bin/python -m benchmarks
+
+fuzz: setup ## Gives both decoders of values a million hostile inputs; writes docs/fuzzing.md.
+	@scripts/fuzz.sh
 
 check: ## Everything that must be green before a change goes in.
 	@.ci/run

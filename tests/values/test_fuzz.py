@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from values.fuzz import found
 from values.fuzz.campaign import run
-from values.fuzz.report import PAGE, REPORT, page
+from values.fuzz.report import PAGE, page, read
 from values.fuzz.workers import Outcome, Worker
 
 pytestmark = pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
@@ -27,7 +26,7 @@ def workers() -> Iterator[dict[str, Worker]]:
 
 
 def test_hostile_values_are_read_or_refused_by_both_languages() -> None:
-    result = run(INPUTS, CAMPAIGN, ("python", "r"))
+    result = run(range(INPUTS), CAMPAIGN, ("python", "r"))
     assert [finding.signature for finding in result.findings] == []
     assert result.inputs == INPUTS
     for outcomes in result.outcomes.values():
@@ -53,7 +52,7 @@ def test_what_campaigns_found(
 
 
 def test_page_is_written_from_the_report() -> None:
-    assert PAGE.read_text() == page(json.loads(REPORT.read_text()))
+    assert PAGE.read_text() == page(read())
 
 
 def test_case_that_crashes_a_process_is_found() -> None:

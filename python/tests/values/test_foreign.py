@@ -107,7 +107,7 @@ def test_copies_are_equal() -> None:
 def test_part_that_does_not_exist_is_refused() -> None:
     manifest = pb.Manifest.FromString(model())
     manifest.nodes[0].opaque.body = 3
-    with pytest.raises(Exception, match="part that does not exist"):
+    with pytest.raises(Exception, match="part 3 does not exist"):
         decode(manifest.SerializeToString(), no_blobs)
 
 

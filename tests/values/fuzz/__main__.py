@@ -36,6 +36,18 @@ def _told(options: argparse.Namespace) -> Callable[[Result], None]:
     return progress
 
 
+def _replay(library: Path | None) -> int:
+    """Tries again what the report says was found, and notes in it what is still so."""
+    known = report.read()
+    numbers = [finding["input"] for finding in known["findings"]]
+    result = run(numbers, known["campaign"], list(known["outcomes"]), library)
+    report.write(report.replayed(known, result))
+    for finding in result.findings:
+        print(f"input {finding.number}: {finding.signature}")
+    print(f"{len(numbers)} inputs that were findings, {len(result.findings)} findings now")
+    return 1 if result.findings else 0
+
+
 def _show(campaign: int, number: int, languages: list[str], library: Path | None) -> None:
     """Prints a case and what becomes of it."""
     from instep_proto.v1 import value_pb2 as pb
@@ -61,13 +73,17 @@ def main() -> int:
     parser.add_argument("--language", action="append", choices=LANGUAGES, help="default: both")
     parser.add_argument("--sanitized", type=Path, metavar="LIBRARY", help="R library built with sanitizers")
     parser.add_argument("--report", action="store_true", help="write report.json and docs/fuzzing.md")
+    parser.add_argument("--replay", action="store_true", help="try the findings of report.json again")
     parser.add_argument("--case", type=int, help="show the input of this number instead")
     options = parser.parse_args()
     languages = options.language or list(LANGUAGES)
     if options.case is not None:
         _show(options.seed, options.case, languages, options.sanitized)
         return 0
-    result = run(options.inputs, options.seed, languages, options.sanitized, _told(options), options.start)
+    if options.replay:
+        return _replay(options.sanitized)
+    numbers = range(options.start, options.start + options.inputs)
+    result = run(numbers, options.seed, languages, options.sanitized, _told(options))
     for language in languages:
         print(
             language, dict(result.outcomes[language].most_common()), f"slowest {result.slowest[language]} ms"

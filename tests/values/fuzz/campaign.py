@@ -59,30 +59,28 @@ class Result:
 
 
 def run(
-    inputs: int,
+    inputs: Sequence[int],
     campaign: int,
     languages: Sequence[str],
     library: Path | None = None,
     progress: Callable[[Result], None] = lambda result: None,
-    start: int = 0,
 ) -> Result:
     """Runs a campaign.
 
     Args:
-        inputs: Number of cases.
+        inputs: Numbers of the cases.
         campaign: Its number, from which all cases are made.
         languages: `python`, `r`, or both, which must then agree.
         library: An R library with a package built with sanitizers.
         progress: Is told of the result so far, after each batch.
-        start: Number of the first case.
     """
     mutator = Mutator(load(), campaign)
     workers = {name: Worker(name, library if name == "r" else None) for name in languages}
     result = Result(campaign, outcomes={name: Counter() for name in languages})
     began = time.monotonic()
     try:
-        for first in range(start, start + inputs, BATCH):
-            numbers = range(first, min(first + BATCH, start + inputs))
+        for first in range(0, len(inputs), BATCH):
+            numbers = inputs[first : first + BATCH]
             cases = [mutator.case(number) for number in numbers]
             outcomes = {name: worker.decode(cases) for name, worker in workers.items()}
             for place, (number, case) in enumerate(zip(numbers, cases, strict=True)):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from instep.values import _flatbuffer as fb
 from instep.values import _stream as arrow
 from instep_proto.v1 import value_pb2 as pb
 from values.fuzz.cases import Case
@@ -78,6 +79,15 @@ def _without_end(manifest: pb.Manifest) -> None:
     part.length = len(part.inline)
 
 
+def _negative_rows(manifest: pb.Manifest) -> None:
+    """Adds a batch without columns, as R's and Python's writers never do."""
+    part = manifest.parts[0]
+    batch = fb.table((0, "q", -1), (1, "o", fb.pairs([])), (2, "o", fb.pairs([])))
+    head, end = part.inline[:-8], part.inline[-8:]
+    part.inline = head + arrow._framed(arrow._message(3, batch, 0), len(head), 8) + end
+    part.length = len(part.inline)
+
+
 def _other_fields(manifest: pb.Manifest) -> None:
     stream = arrow.read(manifest.parts[0].inline)
     kind = stream.fields[0].type
@@ -137,6 +147,7 @@ REFUSED: Found = {
     "a manifest that ends within a node": lambda: _case(b"\x08\x01\x12\x05*\x03\n\x01\x01\x12\x05*\x03"),
     "a manifest with a tag of 6 bytes": lambda: _case(b"\x08\x01\x12\x02\n\x00\x88\xdc\x87\xee\xcb\x6e\x01"),
     "a stream without an end": lambda: _changed("python/doubles", _without_end),
+    "a batch of -1 rows, without columns": lambda: _changed("r/frame_no_columns", _negative_rows),
     "more nulls than the bitmap has": lambda: _column(
         "python/integers_na", lambda column: replace(column, nulls=column.nulls + 1)
     ),

@@ -98,7 +98,8 @@ def change_field(rng: random.Random, manifest: pb.Manifest) -> None:
     elif choice < 0.95 and manifest.parts:
         part = rng.choice(manifest.parts)
         name = rng.choice(["offset", "length"])
-        setattr(part, name, content(rng, part.DESCRIPTOR.fields_by_name[name], getattr(part, name)))
+        field: Any = part.DESCRIPTOR.fields_by_name[name]
+        setattr(part, name, content(rng, field, getattr(part, name)))
     else:
         change(rng, manifest)
 

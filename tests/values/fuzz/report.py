@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,19 @@ def _said(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE).stdout.strip()
 
 
+def replayed(report: dict[str, Any], result: Result) -> dict[str, Any]:
+    """Adds to a report what became of its findings since."""
+    left = {finding.number for finding in result.findings}
+    findings = [{**finding, "mended": finding["input"] not in left} for finding in report["findings"]]
+    return {**report, "findings": findings}
+
+
+def read() -> dict[str, Any]:
+    """Reads the report that is kept."""
+    found: dict[str, Any] = json.loads(REPORT.read_text())
+    return found
+
+
 def write(report: dict[str, Any]) -> None:
     """Keeps a report, and writes the page from it."""
     REPORT.write_text(json.dumps(report, indent=1) + "\n")
@@ -56,14 +70,20 @@ def page(report: dict[str, Any]) -> str:
     inputs, minutes = report["inputs"], round(report["seconds"] / 60)
     sanitizers = " and ".join(report["sanitizers"])
     built = f", built with gcc's sanitizers for {sanitizers} behavior" if sanitizers else ""
-    found = len(report["findings"])
+    found = report["findings"]
+    left = [finding for finding in found if not finding.get("mended")]
+    mended = (
+        f"{len(found)}, which are mended since"
+        if found and not left
+        else f"{len(found)}, {len(left)} of them open"
+    )
     lines = [
         _HEAD,
         "## What was run",
         "",
         f"{inputs:,} inputs of campaign {report['campaign']}, made of {report['seeds']} sound values, at commit "
         f"`{report['commit']}`. Each was decoded by Python {report['python']}, and by R {report['r']} with the package's "
-        f"C++ decoder{built}. It took {minutes} minutes on one core. Findings: {found or 'none'}.",
+        f"C++ decoder{built}. It took {minutes} minutes on one core. Findings: {mended if found else 'none'}.",
         "",
         "| outcome | " + " | ".join(_NAMES[name] for name in report["outcomes"]) + " |",
         "|---" * (len(report["outcomes"]) + 1) + "|",
@@ -111,7 +131,21 @@ def _times(slowest: dict[str, float]) -> str:
 def _findings(findings: list[dict[str, Any]]) -> list[str]:
     if not findings:
         return []
-    return ["## Findings", "", *(f"- input {each['input']}: {each['signature']}" for each in findings)]
+    counts = Counter((each["signature"], each.get("mended", False)) for each in findings)
+    return [
+        "## Findings",
+        "",
+        "| inputs | finding | now |",
+        "|---:|---|---|",
+        *(
+            f"| {count} | {_cell(text)} | {'mended' if is_mended else 'open'} |"
+            for (text, is_mended), count in counts.items()
+        ),
+    ]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 _CHANGES = {

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from instep.values import _flatbuffer as fb
 from instep.values import _stream as arrow
 from values.fuzz.messages import LARGE
 
@@ -182,8 +183,8 @@ def frames(data: bytes) -> list[tuple[int, int, int]]:
 
 def _body_length(metadata: bytes) -> int:
     try:
-        return arrow.fb.Buffer(metadata).root().number(3, "q")
-    except arrow.fb.FlatbufferError:
+        return fb.Buffer(metadata).root().number(3, "q")
+    except fb.FlatbufferError:
         return -1
 
 

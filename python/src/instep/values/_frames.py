@@ -167,7 +167,7 @@ def _columns(reader: Reader, node: pb.Node, index: int) -> list[Stored]:
     if table.columns and stream.rows != table.rows:
         reader.refuse(f"a frame of {table.rows} rows has a part with {stream.rows}")
     reader.take(table.part, 0, stream.rows)
-    columns = []
+    columns: list[Stored] = []
     for position, (column, described) in enumerate(zip(table.columns, stream.fields, strict=True)):
         if column.index and columns and not columns[-1].is_index:
             reader.refuse(f"column {position} is an index that is not in front")

@@ -31,6 +31,7 @@ SMALL_BODY: Final = 4096
 """A batch with a smaller body aligns its buffers at 8 bytes, a larger one at 64."""
 
 _MAX_DEPTH: Final = 64
+_MAX_ROWS: Final = 2**52
 _CONTINUATION: Final = b"\xff\xff\xff\xff"
 _END: Final = _CONTINUATION + bytes(4)
 _SCHEMA: Final = 1
@@ -443,6 +444,7 @@ def read(data: Bytes) -> Stream:
         fields, length = read_schema(bytes(metadata))
         position = 8 + len(metadata) + length
         batches = []
+        rows = 0
         while metadata := _metadata(view, position):
             kind, header, length = _message_parts(metadata)
             start = position + 8 + len(metadata)
@@ -452,6 +454,9 @@ def read(data: Bytes) -> Stream:
             if kind != _RECORD_BATCH:
                 raise StreamError("the stream holds something that is not a record batch")
             reader = _BatchReader(header, view[start:position])
+            rows += reader.length
+            if reader.length < 0 or rows > _MAX_ROWS:
+                raise StreamError("a batch has a wrong number of rows")
             batches.append(tuple(reader.column(column.type, reader.length) for column in fields))
             reader.finish()
     except fb.FlatbufferError as error:
