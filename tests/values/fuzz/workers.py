@@ -116,6 +116,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if self._is_sanitized else None,
                 env=self._environment,
+                cwd=HERE.parents[1],
                 bufsize=0,
             )
             self._is_limited = (
