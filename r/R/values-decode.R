@@ -104,6 +104,9 @@ make_sparse <- function(layout, dims, pointers, indices, values, dimnames) {
   if (!is.integer(pointers) || !is.integer(indices)) {
     abort("Indices of a sparse matrix must be integers.", "value_decode", code = "MALFORMED", call = NULL)
   }
+  if (layout != "T" && !identical(pointers[length(pointers)], length(indices))) {
+    abort("Pointers of a sparse matrix must cover its indices.", "value_decode", code = "MALFORMED", call = NULL)
+  }
   slots <- switch(layout,
     C = list(p = as.integer(pointers), i = as.integer(indices)),
     R = list(p = as.integer(pointers), j = as.integer(indices)),

@@ -166,6 +166,9 @@ REFUSED: Found = {
     "indices of a sparse matrix that are no integers": lambda: _changed(
         "python/coo", _set("nodes.0.sparse.indptr", 3)
     ),
+    "pointers of a sparse matrix that leave an index over": lambda: _column(
+        "python/csr", lambda column: replace(column, buffers=(_words("i", 0, 1, 2, 2, 0, 1, 2),))
+    ),
     "a sparse matrix with names of one dimension": lambda: _changed(
         "r/sparse", lambda manifest: manifest.nodes[0].sparse.dimnames.append(-1)
     ),
