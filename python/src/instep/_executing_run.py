@@ -83,6 +83,7 @@ class ExecutingRun:
         self._error: BaseException | None = None
         self._is_over = False
         self._socket, theirs = socket.socketpair()
+        _live.add(self)
         with theirs:
             self._process = subprocess.Popen(
                 # -P: a module in the working directory must not stand in for one of ours.
@@ -267,6 +268,18 @@ class ExecutingRun:
 def _written(file: int, start: int = 0) -> bytes:
     """Reads what another process has written, from a position on."""
     return os.pread(file, os.fstat(file).st_size - start, start)
+
+
+_live: weakref.WeakSet[ExecutingRun] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for executing in _live:
+        executing._socket.close()
+
+
+# A child that inherits the socket would keep the command alive after its owner's end.
+os.register_at_fork(after_in_child=_forget_all)
 
 
 class TextShow:

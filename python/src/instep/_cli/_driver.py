@@ -43,8 +43,9 @@ class Driver:
         Thread(target=self._wait_for_end, name="instep-driver", daemon=True).start()
 
     def _wait_for_end(self) -> None:
-        while os.read(self._fd, 1):
-            pass
+        with suppress(ConnectionResetError):  # it is gone, and has not read everything
+            while os.read(self._fd, 1):
+                pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     def tell(self, **event: Any) -> None:
