@@ -261,6 +261,11 @@ def test_a_run_under_way_can_be_looked_at(store: Path) -> None:
         process.terminate()
         process.wait(30)
     assert run.status == "cancelled"
+    task = run["start"].task
+    assert (task.status, task.finished) == ("cancelled", False)
+    assert task.exception is not None
+    assert task.exception.type == "CANCELLED"
+    assert "It was interrupted at its terminal." in repr(task)
 
 
 def test_a_client_elsewhere_reads_bytes_through_the_orchestrator(first: Run) -> None:

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_flows import BROKEN, FAILING, GREETING, REQUIRED, SLOW, processes_about, wait_for, wait_until, write
+from cli_flows import (
+    BROKEN,
+    FAILING,
+    GREETING,
+    REQUIRED,
+    SLOW,
+    command,
+    processes_about,
+    wait_for,
+    wait_until,
+    write,
+)
 from instep import RunEvent, Runner, errors
 from instep._archive import close_all
 
@@ -112,6 +123,17 @@ def test_what_cannot_run_raises_and_leaves_no_run(
 def test_what_is_no_flow_is_refused(flow: str) -> None:
     with pytest.raises(errors.UsageError):
         Runner(flow)
+
+
+def test_a_class_stands_for_its_file(tmp_path: Path) -> None:
+    write(tmp_path, "greeting.py", GREETING)
+    done = command(
+        "-c",
+        "from greeting import Greeting; from instep import Runner;"
+        "print(Runner(Greeting, show_output=False).run(who='Ann').run.data.who)",
+        cwd=tmp_path,
+    )
+    assert (done.stdout, done.stderr) == ("Ann\n", "")
 
 
 def test_environment_and_working_directory_are_those_asked_for(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class FailureKind(enum.Enum):
     """What kind of thing went wrong in an attempt, as far as a worker can tell."""
 
     USER_ERROR = "user_error"
+    CANCELLED = "cancelled"
     ATTEMPT_TIMEOUT = "attempt_timeout"
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_LOST = "worker_lost"

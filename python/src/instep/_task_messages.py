@@ -50,6 +50,7 @@ _LOSS_POLICIES: dict[int, OnLoss] = {
 }
 _FAILURE_KINDS = {
     FailureKind.USER_ERROR: failure_pb2.FAILURE_KIND_USER_ERROR,
+    FailureKind.CANCELLED: failure_pb2.FAILURE_KIND_CANCELLED,
     FailureKind.ATTEMPT_TIMEOUT: failure_pb2.FAILURE_KIND_ATTEMPT_TIMEOUT,
     FailureKind.OUT_OF_MEMORY: failure_pb2.FAILURE_KIND_OUT_OF_MEMORY,
     FailureKind.WORKER_LOST: failure_pb2.FAILURE_KIND_WORKER_LOST,
