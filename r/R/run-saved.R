@@ -79,13 +79,15 @@ saved_script <- function(name, packages, data) {
 
 tell_size <- function(data, objects) {
   size <- file.size(data)
-  if (size > max_silent_bytes) {
-    largest <- sort(vapply(objects, \(object) as.numeric(utils::object.size(object)), 0), decreasing = TRUE)
-    cli::cli_inform(c(
-      i = "The flow's functions reach {format_size(size)} of the session's objects, above all
-           {.val {names(utils::head(largest, 3L))}}. They were written to {.file {data}}."
-    ))
+  if (size <= max_silent_bytes) {
+    return(invisible())
   }
+  bytes <- vapply(objects, \(object) as.numeric(utils::object.size(object)), 0)
+  largest <- names(utils::head(sort(bytes[bytes > max_silent_bytes / 10], decreasing = TRUE), 3L))
+  cli::cli_inform(c(
+    i = "The flow takes along {format_size(size)} of the session{if (length(largest) > 0L) ', above all '}{.val {largest}}.",
+    " " = "They are in {.file {data}}."
+  ))
 }
 
 # What a script does that save_flow() has written: gives the session's objects back, then runs the flow.

@@ -178,7 +178,7 @@ option_arguments <- function(name, value, call = parent.frame()) {
   if (name %in% run_flags && is_flag(value)) {
     return(if (value) flag else character())
   }
-  text <- if (is.list(value)) json_text(value) else format_plain(value)
+  text <- if (is.list(value)) json_text(value) else if (is.logical(value)) tolower(value) else format_plain(value)
   if (name %in% c("tag", "with")) {
     return(as.vector(rbind(flag, text)))
   }
@@ -187,9 +187,6 @@ option_arguments <- function(name, value, call = parent.frame()) {
 
 # Numbers with as many digits as it takes to get them back.
 format_plain <- function(value) {
-  if (is.logical(value)) {
-    return(ifelse(value, "true", "false"))
-  }
   if (!is.numeric(value)) {
     return(as.character(value))
   }

@@ -112,6 +112,25 @@ def test_flow_changed_since_it_was_sourced_runs_as_the_session_has_it(
     assert "[1] 100" in console.call("r$data$doubled")
 
 
+def test_run_goes_on_with_what_was_mended_in_the_session(project: Project, console: RConsole) -> None:
+    """15.9 and 8.12, for a flow that has no file."""
+    console.call("begin <- function(self) { file.create(tempfile('ran-', '.')); self$x <- 1 }")
+    console.call("train <- function(self) stop('oops')")
+    console.call(
+        "mend <- function() flow('Mend') |> step('start', begin, next_step = 'train') |>"
+        " step('train', train, next_step = 'end') |> step('end', \\(self) NULL)"
+    )
+    assert "failed in step 'train'" in console.call("run(mend())")
+    console.call("train <- function(self) self$y <- self$x + 1")
+    assert "resumes run 1" in console.call("r <- run(mend(), resume = TRUE)")
+    assert "[1] 2" in console.call("r$data$y")
+    assert '"Mend/1/start/1"' in console.call("r$step('start')$task$origin_pathspec")
+    assert len(list(project.folder.glob("ran-*"))) == 1
+    console.call("begin <- function(self) self$x <- 10")
+    console.call("r <- run(mend(), resume = TRUE, changed = TRUE, quiet = TRUE)")
+    assert "[1] 11" in console.call("r$data$y")
+
+
 def test_large_objects_that_go_along_are_told(project: Project, console: RConsole) -> None:
     console.call("set.seed(1); big <- rnorm(3e5)")
     console.call(

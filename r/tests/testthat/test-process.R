@@ -86,7 +86,7 @@ test_that("the end of the pipe is told", {
 })
 
 test_that("a program that can't be started is an error, and one that ran has a status", {
-  expect_error(spawn_("/nonexistent/program", character(), integer(), FALSE), "No such file")
-  pid <- spawn_(c("sh", "-c", "exit ${CODE}"), "CODE=4", integer(), TRUE)
+  expect_error(spawn_("/nonexistent/program", character(), integer(), FALSE, integer()), "No such file")
+  pid <- spawn_(c("sh", "-c", "exit ${CODE}"), "CODE=4", integer(), TRUE, integer())
   expect_identical(spawn_wait_(pid), 4L)
 })
