@@ -16,6 +16,7 @@ run_file <- function(file, options, store = flow_store(dirname(file)), call = pa
     abort_refused(ended$error, call)
   }
   if (ended$interrupted && ended$status > 128L) {
+    show_said(ended$said)
     return(rlang::interrupt())
   }
   if (is.null(ended$run)) {
@@ -25,11 +26,12 @@ run_file <- function(file, options, store = flow_store(dirname(file)), call = pa
   if (ended$status != 0L) {
     abort_run(run, ended, call)
   }
-  if (length(ended$said) > 0L) {
-    message(paste(ended$said, collapse = "\n"))
-  }
+  show_said(ended$said)
   invisible(run)
 }
+
+# What a command has written to stderr, when it is no part of an error of ours.
+show_said <- function(lines) if (length(lines) > 0L) message(paste(lines, collapse = "\n"))
 
 # The command and its options, as CommandRequest has them. Scalars go as text with all of their digits.
 command_options <- function(options, call = parent.frame()) {

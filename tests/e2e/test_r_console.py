@@ -223,16 +223,23 @@ def test_progress_goes_the_way_of_the_sessions_output(project: Project, console:
     assert "Done!" in shown
 
 
-@pytest.mark.parametrize("wrapped", ["{}", "capture.output({})"])
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ('run("slow.py")', "Run was cancelled."),
+        ('capture.output(run("slow.py"))', ""),
+        ('run("slow.py", quiet = TRUE)', "Run Slow/1 was cancelled."),
+    ],
+)
 def test_interrupt_cancels_the_run_and_leaves_the_session(
-    project: Project, console: RConsole, wrapped: str
+    project: Project, console: RConsole, code: str, told: str
 ) -> None:
     project.write("slow.py", SLOW)
-    console.type(wrapped.format('run("slow.py")'))
+    console.type(code)
     logs = project.folder / ".instep" / "logs"
     wait_until(lambda: any(file.read_text() == "begun\n" for file in logs.rglob("*.stdout")), seconds=60)
     console.press_interrupt()
-    console.prompt()
+    assert told in console.prompt()
     assert "cancelled" in console.call('run_client("Slow/1")$status')
     assert "[1] 3" in console.call("1 + 2")
 
