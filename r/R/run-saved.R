@@ -14,13 +14,19 @@ flow_file <- function(flow) {
     return(NULL)
   }
   bodies <- Filter(Negate(is.null), lapply(flow$steps, \(step) step$reference$body))
+  helpers <- Filter(\(object) is_typed_or_of(object, file), reached_objects(unclass(flow))$objects)
   nodes <- function_nodes(code)
-  same <- vapply(bodies, \(fun) !is.null(function_node(fun, nodes)), NA)
+  same <- vapply(c(bodies, helpers), \(fun) !is.null(function_node(fun, nodes)), NA)
   if (all(same)) {
     return(file)
   }
   cli::cli_inform(c(i = "{.file {basename(file)}} differs from the session: the flow runs as the session has it."))
   NULL
+}
+
+# Whether an object is a function that does not come from another file.
+is_typed_or_of <- function(object, file) {
+  typeof(object) == "closure" && identical(srcref_location(attr(object, "srcref"))$file %||% file, file)
 }
 
 # Whether the code of a file begins a flow of this name when it is run, and not only inside of some function.

@@ -3,9 +3,9 @@
 #' Runs a flow and shows its progress, from the console (RStudio's included), a notebook, or a script. The steps run in
 #' fresh processes: the session itself is neither forked nor changed.
 #'
-#' A flow that stands in a file is loaded from the file, as it was saved. A flow that was built in the session, or
-#' changed since its file was read, runs as the session has it: its functions and the objects that they reach are written
-#' to a file in the store, with the packages that are attached.
+#' A flow that stands in a file is loaded from the file, as it was saved. A flow that was built in the session, or whose
+#' functions have been changed there, runs as the session has it: its functions and the objects that they reach are
+#' written to a file in the store, with the packages that are attached.
 #'
 #' Interrupting (Ctrl-C, or RStudio's Stop) cancels the run in good order; interrupting again does not wait for it.
 #'
