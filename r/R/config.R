@@ -177,7 +177,7 @@ config_message <- function(declaration, location) {
   list(
     name = config$name,
     variable = variable_name(config$name),
-    manifest = encode_inline(config$value, config$name),
+    manifest = encode_inline(plain_json(config$value, identity), config$name),
     text = config$text,
     help = config$help,
     location = location

@@ -1,5 +1,7 @@
 # JSON in and out. Objects are named lists. Arrays of one kind of scalar are vectors, others are lists.
 
+json_scalars <- c("logical", "integer", "double", "character")
+
 # The text of a value that is made of lists and plain vectors; vectors of length one are scalars, unless I() says no.
 json_text <- function(value) {
   enc2utf8(as.character(jsonlite::toJSON(value, auto_unbox = TRUE, null = "null", digits = NA)))
@@ -14,7 +16,7 @@ simplify_json <- function(value) {
   }
   elements <- lapply(value, simplify_json)
   kinds <- unique(vapply(elements, typeof, ""))
-  plain <- is.null(names(value)) && length(kinds) == 1L && kinds %in% c("logical", "integer", "double", "character")
+  plain <- is.null(names(value)) && length(kinds) == 1L && kinds %in% json_scalars
   if (!plain || any(lengths(elements) != 1L)) {
     return(elements)
   }
@@ -23,28 +25,21 @@ simplify_json <- function(value) {
 }
 
 # A value as the same JSON on the command line would be stored: objects are named lists; arrays of one kind of scalar
-# are vectors, which Python reads as lists; other arrays are lists; null is NULL. `what` names the value in the error.
-plain_json <- function(value, what) {
+# are vectors, which Python reads as lists; other arrays are lists; null is NULL. What JSON does not have is what `other`
+# makes of it.
+plain_json <- function(value, other) {
   if (is.null(value)) {
     return(NULL)
   }
   names <- names(value)
   if (!is_json(value) || (!is.null(names) && (anyNA(names) || !all(nzchar(names)) || anyDuplicated(names)))) {
-    abort(
-      c(
-        "{what} can't be written as JSON.",
-        x = "It has {.obj_type_friendly {value}}.",
-        i = "JSON has numbers, text, logicals, lists of them, and lists with a name for each element."
-      ),
-      "parameter_default",
-      call = NULL
-    )
+    return(other(value))
   }
   if (!is.null(names)) {
-    return(lapply(as.list(value), plain_json, what))
+    return(lapply(as.list(value), plain_json, other))
   }
   if (is.list(value) || inherits(value, "AsIs") || length(value) != 1L) {
-    return(json_array(lapply(as.list(unclass(value)), plain_json, what)))
+    return(json_array(lapply(as.list(unclass(value)), plain_json, other)))
   }
   if (!is.na(value)) value
 }
@@ -58,7 +53,8 @@ is_json <- function(value) {
 json_array <- function(elements) {
   present <- Filter(Negate(is.null), elements)
   kinds <- unique(vapply(present, typeof, ""))
-  if (length(kinds) != 1L || kinds == "list" || any(vapply(present, inherits, NA, "instep_list"))) {
+  is_scalar <- vapply(present, \(element) length(element) == 1L && !is.object(element), NA)
+  if (length(kinds) != 1L || !kinds %in% json_scalars || !all(is_scalar)) {
     return(elements)
   }
   as_array(unlist(lapply(elements, \(element) if (is.null(element)) NA else element)))

@@ -162,7 +162,7 @@ parameter_default <- function(parameter, value) {
   }
   if (parameter$type == "PARAMETER_TYPE_JSON") {
     value <- if (is_string(value)) json_default(value, parameter$name) else value
-    return(plain_json(value, cli::format_inline("The default of parameter {.val {parameter$name}}")))
+    return(plain_json(value, \(part) refuse_json(part, parameter$name)))
   }
   if (!is.null(parameter$separator) && is.character(value)) {
     words <- if (length(value) == 1L) strsplit(value, parameter$separator, fixed = TRUE)[[1L]] else value
@@ -183,6 +183,18 @@ json_default <- function(text, name) {
   tryCatch(json_value(text), error = \(e) {
     abort("The default of parameter {.val {name}} is no JSON.", "parameter_default", parent = e, call = NULL)
   })
+}
+
+refuse_json <- function(value, name) {
+  abort(
+    c(
+      "The default of parameter {.val {name}} can't be written as JSON.",
+      x = "It has {.obj_type_friendly {value}}.",
+      i = "JSON has numbers, text, logicals, lists of them, and lists with a name for each element."
+    ),
+    "parameter_default",
+    call = NULL
+  )
 }
 
 # What a default that is a function is told.

@@ -68,6 +68,19 @@ test_that("a fragment carries the value of a config and its text", {
   expect_type(message_encode("ConfigSpec", spec), "raw")
 })
 
+test_that("a config is stored as its JSON, so that Python reads lists, dicts, numbers and text", {
+  value <- list(folds = c(0.1, 0.5), one = I("a"), depth = 3L, rest = list(1L, "b"), inner = c(a = 1L, b = 2L), day = Sys.Date())
+  spec <- flow_fragment(flow("X", config("settings", default_value = value)), "/x.R")$configs[[1L]]
+  nodes <- message_decode("Manifest", spec$manifest)$nodes
+  families <- lapply(nodes, \(node) vapply(node$vector$params, \(param) param$value, ""))
+  expect_identical(families[[2L]], "list")
+  expect_identical(families[[3L]], "list")
+  expect_identical(nodes[[4L]]$vector$shape, "SHAPE_UNIT")
+  stored <- decode_value(spec$manifest)
+  expect_identical(stored$inner, list(a = 1L, b = 2L))
+  expect_identical(stored[c("folds", "one", "depth", "rest", "day")], replace(value, "one", "a")[c("folds", "one", "depth", "rest", "day")])
+})
+
 test_that("a step reads a config as it is, and stores parts of it as plain lists", {
   input <- make_input("settings", list(a = list(b = 1L)), "CONFIG")
   self <- new_self(make_task(list(input)), no_fetch)
