@@ -70,12 +70,15 @@ translate_decoding <- function(decoding, name, heed, error_call) {
   decoded
 }
 
+# `error$path` has the steps inside the artifact, when they are known. What broke the rules of the format is a sentence
+# of its own; what went on with its place is the rest of one.
 abort_value_decode <- function(error, name, error_call, parent = NULL) {
-  text <- paste(c(if (!is.null(error$path)) paste0(name, error$path), error$message), collapse = " ")
+  path <- if (!is.null(error$path)) paste0("self$", name, error$path)
+  text <- paste(c(path, error$message), collapse = if (inherits(error, "instep_type_failure")) " " else ": ")
   cli::cli_abort(
     c("Can't read artifact {.field {name}}.", x = if (nzchar(text)) "{text}"),
     class = c("instep_error_value_decode", "instep_error"),
-    artifact = name, path = error$path, code = error$code, parent = parent, call = error_call
+    artifact = name, path = path, code = error$code, parent = parent, call = error_call
   )
 }
 
@@ -90,7 +93,6 @@ renew_data_table <- function(x) data.table::setalloccol(x)
 bind_rows_of_cells <- function(rows, width) {
   is_cells <- vapply(rows, \(row) is.atomic(row) && !is.null(row) && !is.object(row), NA)
   if (!all(is_cells) || length(unique(vapply(rows, typeof, ""))) > 1) return(rows)
-  if (length(rows) == 0) return(matrix(numeric(), 0, width))
   matrix(unlist(rows), length(rows), width, byrow = TRUE)
 }
 

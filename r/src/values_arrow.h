@@ -71,6 +71,8 @@ enum class Storage : std::uint8_t {
   kList,
   // Equally long runs of the only child. Becomes fixed_size_list.
   kMatrix,
+  // The children side by side. Becomes struct.
+  kFrame,
 };
 
 // A column to write. Its memory must stay unchanged until the stream has been written.

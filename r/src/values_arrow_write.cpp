@@ -247,6 +247,9 @@ void BodyWriter::column(const Column& column) {
     case Storage::kMatrix:
       node(rows, all);
       return this->column(column.children[0]);
+    case Storage::kFrame:
+      node(rows, all);
+      for (const Column& child : column.children) this->column(child);
   }
 }
 

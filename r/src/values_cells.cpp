@@ -51,6 +51,14 @@ cpp11::sexp decode_lists(const Slice& slice) {
 // A matrix with one row per row. Types of R with other cells, or missing rows, become a list.
 cpp11::sexp decode_fixed_lists(const Slice& slice) {
   const std::int64_t width = slice.field.list_size;
+  if (slice.count == 0) {
+    cpp11::sexp none = decode_plain(slice.field.children[0], ArrayView(), 0, 0);
+    cpp11::sexp dim = allocate(INTSXP, 2);
+    INTEGER(dim)[0] = 0;
+    INTEGER(dim)[1] = static_cast<int>(width);
+    set_attribute(none, "dim", dim);
+    return none;
+  }
   cpp11::sexp out = allocate(VECSXP, slice.count);
   slice.runs([&](const ArrayView& chunk, std::int64_t from, std::int64_t count, std::int64_t at) {
     for (std::int64_t i = 0; i < count; ++i) {

@@ -69,8 +69,22 @@ class Decoder {
   ColumnHints hints(const Params& params, const OptionalIndex& levels, const std::vector<Attr>& attrs, bool is_own);
   void set_attributes(SEXP x, const std::vector<Attr>& attrs, bool is_own);
   void set_colnames(SEXP x, const std::vector<Attr>& attrs);
+  cpp11::sexp frame_column(const Slice& slice, const ColumnNode& column, const std::string& family, bool is_own);
+  cpp11::sexp inner_frame(const Slice& slice, const ColumnNode& column, const std::string& family, bool is_own);
   // Names and levels: a string vector.
   SEXP strings(Index index);
+  // Does something at a place one step further inside, which its errors then tell.
+  template <typename Body>
+  void inside(SEXP names, std::size_t step, Body&& body) {
+    path_.enter(names, static_cast<R_xlen_t>(step));
+    try {
+      body();
+    } catch (DecodeError& error) {
+      if (!error.path) error.path = path_.text();
+      throw;
+    }
+    path_.leave();
+  }
   // The values of a list; `names` are for the path.
   cpp11::sexp list(const std::vector<Index>& values, SEXP names = R_NilValue);
   cpp11::sexp dimnames(const std::vector<Index>& dimnames, const std::vector<Name>& names);
@@ -270,9 +284,7 @@ cpp11::sexp Decoder::decode(const Boxed<ArrayNode>& array, Index index) {
 cpp11::sexp Decoder::list(const std::vector<Index>& values, SEXP names) {
   cpp11::sexp out = allocate(VECSXP, static_cast<std::int64_t>(values.size()));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    path_.enter(names, static_cast<R_xlen_t>(i));
-    SET_VECTOR_ELT(out, i, node(values[i]));
-    path_.leave();
+    inside(names, i, [&] { SET_VECTOR_ELT(out, i, node(values[i])); });
   }
   return out;
 }
@@ -332,6 +344,46 @@ void Decoder::set_colnames(SEXP x, const std::vector<Attr>& attrs) {
   }
 }
 
+// `family` is the class of the frame around it.
+cpp11::sexp Decoder::frame_column(const Slice& slice, const ColumnNode& column, const std::string& family,
+                                  bool is_own) {
+  if (column.logical == "struct") return inner_frame(slice, column, family, is_own);
+  const ColumnHints hints = this->hints(column.params, column.levels, column.attrs, is_own);
+  cpp11::sexp out = decode_column(slice, column.logical, hints);
+  set_attributes(out, column.attrs, is_own);
+  if (!is_own) set_colnames(out, column.attrs);
+  return out;
+}
+
+cpp11::sexp Decoder::inner_frame(const Slice& slice, const ColumnNode& column, const std::string& around,
+                                 bool is_own) {
+  const std::vector<ArrowField>& fields = slice.field.children;
+  require(slice.field.type == ArrowType::kStruct && fields.size() == column.columns.size(),
+          "A data frame inside of a data frame has a wrong number of columns.");
+  std::string family = around;
+  for (const KeyValue& param : column.params) {
+    if (param.key == "family") family = param.value;
+  }
+  std::vector<Name> labels;
+  for (const ColumnNode& child : column.columns) labels.push_back(child.label);
+  const cpp11::sexp names = names_vector(labels);
+  cpp11::sexp out = allocate(VECSXP, static_cast<std::int64_t>(labels.size()));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    require(!column.columns[i].index, "A data frame inside of a data frame has an index.");
+    std::vector<ArrayView> chunks;
+    for (const ArrayView& chunk : slice.chunks) chunks.push_back(chunk.children[i]);
+    inside(names, i, [&] {
+      const Slice child{fields[i], chunks, slice.start, slice.count};
+      SET_VECTOR_ELT(out, i, frame_column(child, column.columns[i], family, is_own));
+    });
+  }
+  set_attribute(out, "names", names);
+  set_attribute(out, "row.names", automatic_row_names(slice.count));
+  set_frame_class(out, family);
+  set_attributes(out, column.attrs, is_own);
+  return out;
+}
+
 cpp11::sexp Decoder::decode(const Boxed<TableNode>& table, Index index) {
   const Node& node = manifest_.nodes[index];
   OpenPart& part = open_part(table->part);
@@ -349,14 +401,8 @@ cpp11::sexp Decoder::decode(const Boxed<TableNode>& table, Index index) {
   std::size_t indices = 0;
   for (std::size_t i = 0; i < table->columns.size(); ++i) {
     const ColumnNode& column = table->columns[i];
-    path_.enter(names, static_cast<R_xlen_t>(i));
-    const ColumnHints hints = this->hints(column.params, column.levels, column.attrs, is_own(index));
     const Slice slice{part.stream.fields[i], part.stream.columns[i], 0, table->rows};
-    cpp11::sexp values = decode_column(slice, column.logical, hints);
-    set_attributes(values, column.attrs, is_own(index));
-    if (!is_own(index)) set_colnames(values, column.attrs);
-    SET_VECTOR_ELT(columns, i, values);
-    path_.leave();
+    inside(names, i, [&] { SET_VECTOR_ELT(columns, i, frame_column(slice, column, table->family, is_own(index))); });
     require(!column.index || indices == i, "A data frame has an index that is not in front.");
     indices += column.index;
   }
@@ -464,8 +510,9 @@ Item Decoder::item(std::int64_t index) {
   if (type != nullptr && options_.types.of_name(*type) != R_NilValue) return {cpp11::sexp(node(0)), false};
   const auto child = [&](const std::vector<Index>& values) {
     require(index >= 0 && index < static_cast<std::int64_t>(values.size()), "The value has no such item.");
-    path_.enter(R_NilValue, static_cast<R_xlen_t>(index));
-    return Item{cpp11::sexp(node(values[index]))};
+    Item out;
+    inside(R_NilValue, static_cast<std::size_t>(index), [&] { out.value = node(values[index]); });
+    return out;
   };
   if (const auto* seq = std::get_if<SeqNode>(&root)) return child(seq->values);
   if (const auto* record = std::get_if<RecordNode>(&root)) return child(record->values);

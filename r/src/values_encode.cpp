@@ -17,8 +17,16 @@ namespace {
 
 using Position = std::vector<R_xlen_t>;
 
-// The value does not fit the limits of a manifest.
-struct TooLarge {};
+// The value does not fit the limits of a manifest, as the message says.
+struct TooLarge {
+  std::string message;
+};
+
+std::string grouped(int number) {
+  std::string out = std::to_string(number);
+  for (int at = static_cast<int>(out.size()) - 3; at > 0; at -= 3) out.insert(at, ",");
+  return out;
+}
 
 SEXP list_item(SEXP list, const char* name) {
   const SEXP names = Rf_getAttrib(list, R_NamesSymbol);
@@ -79,7 +87,11 @@ class Encoder {
 
  private:
   Index begin(const char* origin) {
-    if (nodes.size() >= kMaxNodes) throw TooLarge();
+    if (nodes.size() >= kMaxNodes) {
+      throw TooLarge{"has more than " + grouped(kMaxNodes) +
+                     " elements outside of data frames and vectors, which is the limit; " + context_.path.text() +
+                     " is one too many. Store a data frame or vectors instead, to have it read by other languages"};
+    }
     nodes.emplace_back().origin = origin;
     return static_cast<Index>(nodes.size() - 1);
   }
@@ -102,6 +114,7 @@ class Encoder {
   Index list(SEXP x);
   Index plain_list(SEXP x);
   Index pairs(SEXP x);
+  ColumnNode column(const FrameColumn& column);
   Index table(const Frame& frame);
   Index sparse(SEXP x);
   Index opaque(SEXP x);
@@ -262,6 +275,18 @@ Index Encoder::pairs(SEXP x) {
   return index;
 }
 
+ColumnNode Encoder::column(const FrameColumn& column) {
+  ColumnNode out;
+  out.label = column.label;
+  out.logical = column.atomic.logical;
+  if (column.atomic.levels != nullptr) out.levels = text(column.atomic.levels);
+  out.params = column.atomic.params;
+  out.index = column.is_index;
+  out.attrs = attributes(column.atomic.attributes);
+  for (const FrameColumn& child : column.atomic.columns) out.columns.push_back(this->column(child));
+  return out;
+}
+
 Index Encoder::table(const Frame& frame) {
   const Index index = begin("r");
   TableNode node;
@@ -273,16 +298,7 @@ Index Encoder::table(const Frame& frame) {
   node.part = parts().stream(std::move(columns), frame.rows);
   node.rows = frame.rows;
   node.family = frame.family;
-  for (const FrameColumn& column : frame.columns) {
-    ColumnNode entry;
-    entry.label = column.label;
-    entry.logical = column.atomic.logical;
-    if (column.atomic.levels != nullptr) entry.levels = text(column.atomic.levels);
-    entry.params = column.atomic.params;
-    entry.index = column.is_index;
-    entry.attrs = attributes(column.atomic.attributes);
-    node.columns.push_back(std::move(entry));
-  }
+  for (const FrameColumn& column : frame.columns) node.columns.push_back(this->column(column));
   std::vector<Attr> attrs = attributes(frame.attributes);
   finish(index, std::move(node));
   nodes[index].attrs = std::move(attrs);
@@ -399,7 +415,9 @@ Index Encoder::list(SEXP x) {
 }
 
 Index Encoder::value(SEXP x) {
-  if (context_.path.depth() >= static_cast<std::size_t>(kMaxDepth) - 1) throw TooLarge();
+  if (context_.path.depth() >= static_cast<std::size_t>(kMaxDepth) - 1) {
+    throw TooLarge{"is nested deeper than " + std::to_string(kMaxDepth) + " levels, which is the limit"};
+  }
   if (has_class(x, "instep_self") || has_class(x, "instep_inputs")) {
     throw EncodeError("FLOW_OBJECT", context_.path.text(),
                       "is the flow itself, and a flow can't be stored. Store chosen attributes of it instead.");
@@ -468,12 +486,11 @@ std::unique_ptr<Encoded> encode(SEXP x, const EncodeOptions& options) {
     std::unique_ptr<Encoded> out;
     while (out == nullptr) out = encode_once(x, options, forced);
     return out;
-  } catch (const TooLarge&) {
+  } catch (const TooLarge& problem) {
     forced = {Position()};
     std::unique_ptr<Encoded> out = encode_once(x, options, forced);
     out->context.losses.push_back({"NOT_PORTABLE", "self$" + options.name,
-                                   "has more than " + std::to_string(kMaxNodes) + " elements that need a node, or is "
-                                   "nested deeper than " + std::to_string(kMaxDepth) + " levels, so only R can read it"});
+                                   problem.message + ": only R can read what is stored"});
     return out;
   }
 }

@@ -45,7 +45,9 @@ class Arena {
 // An attribute to store: an R attribute, or a note of ours, whose name begins with `r.`.
 using Attribute = std::pair<std::string, SEXP>;
 
-// How an atomic vector is stored, whatever its dimensions.
+struct FrameColumn;
+
+// How an atomic vector is stored, whatever its dimensions, or a column of a data frame.
 struct Atomic {
   std::string logical;
   Column column;
@@ -55,6 +57,15 @@ struct Atomic {
   std::vector<Attribute> attributes;
   bool is_scalar = false;
   bool is_vector = false;
+  // Of a data frame inside of a data frame.
+  std::vector<FrameColumn> columns;
+};
+
+// A column of a data frame, ready to write.
+struct FrameColumn {
+  Name label;
+  bool is_index = false;
+  Atomic atomic;
 };
 
 // What an encoding works on.

@@ -29,7 +29,8 @@ list guarded(Body&& body) {
   } catch (const instep::EncodeError& error) {
     return list({"error"_nm = list({"code"_nm = error.code, "path"_nm = error.path, "message"_nm = error.what()})});
   } catch (const instep::DecodeError& error) {
-    return list({"error"_nm = list({"code"_nm = error.code, "message"_nm = error.what()})});
+    return list({"error"_nm = list({"code"_nm = error.code, "path"_nm = error.path.value_or(""),
+                                    "message"_nm = error.what()})});
   }
 }
 

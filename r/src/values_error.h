@@ -1,6 +1,7 @@
 // Errors of the value codec. The R side turns them into conditions.
 #pragma once
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -27,6 +28,8 @@ class DecodeError : public std::runtime_error {
   explicit DecodeError(const std::string& message) : DecodeError("MALFORMED", message) {}
 
   std::string code;
+  // Where in the value, such as `$fits[[3]]`; the caller knows its name. Nothing until somebody who knows has said it.
+  std::optional<std::string> path;
 };
 
 inline void require(bool holds, const char* message) {

@@ -39,7 +39,7 @@ RowNames row_names(SEXP x) {
   return {size, is_counting(values, size) ? R_NilValue : stored};
 }
 
-// ---- columns that are lists or matrices
+// ---- columns that are lists, matrices or data frames
 
 bool is_simple_type(SEXPTYPE type) {
   return type == LGLSXP || type == INTSXP || type == REALSXP || type == STRSXP;
@@ -154,13 +154,30 @@ void add_attributes(SEXP x, std::initializer_list<const char*> covered, std::vec
   }
 }
 
-std::optional<Atomic> describe_column(EncodeContext& context, SEXP x, std::int64_t rows) {
+std::optional<Atomic> describe_frame_column(EncodeContext& context, SEXP x, const Frame& around) {
+  std::optional<Frame> frame = describe_frame(context, x, &around);
+  if (!frame || frame->rows != around.rows || frame->columns.empty()) return {};
+  Atomic out;
+  out.logical = "struct";
+  out.column = {ArrowField{"v", ArrowType::kStruct, false, "", 0, {}}, Storage::kFrame, nullptr, frame->rows, {}};
+  for (const FrameColumn& child : frame->columns) {
+    out.column.children.push_back(child.atomic.column);
+    out.column.children.back().field.name = child.label.value_or("");
+    out.column.field.children.push_back(out.column.children.back().field);
+  }
+  if (frame->family != around.family) out.params.push_back({"family", frame->family});
+  out.attributes = std::move(frame->attributes);
+  out.columns = std::move(frame->columns);
+  return out;
+}
+
+std::optional<Atomic> describe_column(EncodeContext& context, SEXP x, const Frame& around) {
+  const std::int64_t rows = around.rows;
+  if (Rf_inherits(x, "data.frame")) return describe_frame_column(context, x, around);
   if (IS_S4_OBJECT(x) || !has_portable_attributes(x)) return {};
   const SEXP dim = Rf_getAttrib(x, R_DimSymbol);
   if (TYPEOF(x) == VECSXP || Rf_length(dim) > 1) {
-    if (Rf_inherits(x, "data.frame") || Rf_inherits(x, "POSIXlt") || (TYPEOF(x) == VECSXP && dim != R_NilValue)) {
-      return {};
-    }
+    if (Rf_inherits(x, "POSIXlt") || (TYPEOF(x) == VECSXP && dim != R_NilValue)) return {};
     auto out = TYPEOF(x) == VECSXP ? describe_list_column(context, x) : describe_matrix_column(context, x, rows);
     if (!out || out->column.rows != rows) return {};
     add_attributes(x, {"dim"}, out->attributes);
@@ -188,22 +205,32 @@ bool has_portable_frame_attributes(const Frame& frame) {
                      [](const Attribute& attribute) { return is_portable(attribute.second, 0); });
 }
 
-}  // namespace
-
-// Says once why only R can read the frame; what else is lost in its portable form does not matter then.
+// Says once why only R can read the frame, at the innermost place; what else is lost in its portable form does not
+// matter then.
 void lose_form(EncodeContext& context, std::size_t losses, const char* message) {
-  context.losses.resize(losses);
-  context.lose("COLUMN_TYPE", message);
+  std::vector<Loss>& all = context.losses;
+  std::optional<Loss> inner;
+  if (all.size() > losses && all.back().code == "COLUMN_TYPE") inner = std::move(all.back());
+  all.resize(losses);
+  if (inner) {
+    all.push_back(std::move(*inner));
+  } else {
+    context.lose("COLUMN_TYPE", message);
+  }
 }
 
-std::optional<Frame> describe_frame(EncodeContext& context, SEXP x) {
+}  // namespace
+
+std::optional<Frame> describe_frame(EncodeContext& context, SEXP x, const Frame* around) {
   const std::size_t losses = context.losses.size();
   const SEXP classes = plain_class(context, x);
   const SEXP labels = Rf_getAttrib(x, R_NamesSymbol);
   const RowNames names = row_names(x);
-  if (names.rows < 0 || IS_S4_OBJECT(x) || Rf_xlength(labels) != Rf_xlength(x)) return {};
+  const int depth = around == nullptr ? 0 : around->depth + 1;
+  if (depth >= kMaxFrameDepth || names.rows < 0 || IS_S4_OBJECT(x) || Rf_xlength(labels) != Rf_xlength(x)) return {};
   Frame out;
   out.rows = names.rows;
+  out.depth = depth;
   out.family = has_class(x, "data.table") ? "data.table" : has_class(x, "tbl_df") ? "tibble" : "data.frame";
   if (is_readr_result(classes)) {
     add_attributes(x, {"names", "class", "row.names", "spec", "problems"}, out.attributes);
@@ -211,14 +238,17 @@ std::optional<Frame> describe_frame(EncodeContext& context, SEXP x) {
     if (!has_implied_class(classes, out.family)) out.attributes.emplace_back("class", classes);
     add_attributes(x, {"names", "class", "row.names", ".internal.selfref"}, out.attributes);
   }
+  if (names.names != R_NilValue && around != nullptr) out.attributes.emplace_back("row.names", names.names);
   if (!has_portable_frame_attributes(out)) {
     lose_form(context, losses, "has attributes without a portable form, so only R can read the data frame");
     return {};
   }
-  if (names.names != R_NilValue) out.columns.push_back({Name(), true, describe_atomic(context, names.names, true)});
+  if (names.names != R_NilValue && around == nullptr) {
+    out.columns.push_back({Name(), true, describe_atomic(context, names.names, true)});
+  }
   for (R_xlen_t i = 0; i < Rf_xlength(x); ++i) {
     context.path.enter(labels, i);
-    std::optional<Atomic> column = describe_column(context, VECTOR_ELT(x, i), out.rows);
+    std::optional<Atomic> column = describe_column(context, VECTOR_ELT(x, i), out);
     if (!column) lose_form(context, losses, "has no portable form, so only R can read the data frame");
     context.path.leave();
     if (!column) return {};

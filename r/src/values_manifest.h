@@ -62,6 +62,9 @@ struct ArrayNode {
   Params params;
 };
 
+// How many data frames can lie around a column.
+constexpr int kMaxFrameDepth = 30;
+
 struct ColumnNode {
   Name label;
   std::string logical;
@@ -69,6 +72,8 @@ struct ColumnNode {
   Params params;
   bool index = false;
   std::vector<Attr> attrs;
+  // Of a frame inside of the frame.
+  std::vector<ColumnNode> columns;
 };
 
 struct TableNode {

@@ -207,7 +207,9 @@ Boxed<ArrayNode> read_array(Reader& in) {
   return out;
 }
 
-ColumnNode read_column(Reader& in) {
+// `depth` counts the frames around the column.
+ColumnNode read_column(Reader& in, int depth) {
+  require(depth < kMaxFrameDepth, "Frames of the manifest are nested too deeply.");
   ColumnNode out;
   in.message([&](int field) {
     switch (field) {
@@ -223,6 +225,8 @@ ColumnNode read_column(Reader& in) {
         return out.index = in.number() != 0, true;
       case 6:
         return out.attrs.push_back(read_attr(in)), true;
+      case 7:
+        return out.columns.push_back(read_column(in, depth + 1)), true;
       default:
         return false;
     }
@@ -239,7 +243,7 @@ Boxed<TableNode> read_table(Reader& in) {
       case 2:
         return out->rows = in.number(), true;
       case 3:
-        return out->columns.push_back(read_column(in)), true;
+        return out->columns.push_back(read_column(in, 0)), true;
       case 4:
         return out->family = in.text(), true;
       default:
@@ -425,6 +429,13 @@ struct Links {
   void attrs(const std::vector<Attr>& attrs) const {
     for (const Attr& attr : attrs) on_node(attr.value);
   }
+  void columns(const std::vector<ColumnNode>& columns) const {
+    for (const ColumnNode& column : columns) {
+      optional(column.levels);
+      attrs(column.attrs);
+      this->columns(column.columns);
+    }
+  }
   void operator()(const NullNode&) const {}
   void operator()(const Boxed<VectorNode>& x) const {
     on_part(x->part);
@@ -438,10 +449,7 @@ struct Links {
   }
   void operator()(const Boxed<TableNode>& x) const {
     on_part(x->part);
-    for (const ColumnNode& column : x->columns) {
-      optional(column.levels);
-      attrs(column.attrs);
-    }
+    columns(x->columns);
   }
   void operator()(const SeqNode& x) const { list(x.values); }
   void operator()(const RecordNode& x) const { list(x.values); }

@@ -80,6 +80,20 @@ void write_attrs(Writer& out, int field, const std::vector<Attr>& attrs) {
   }
 }
 
+void write_columns(Writer& out, int field, const std::vector<ColumnNode>& columns) {
+  for (const ColumnNode& column : columns) {
+    Writer inner;
+    if (column.label) inner.present_text(1, *column.label);
+    inner.text(2, column.logical);
+    inner.optional(3, column.levels);
+    write_params(inner, 4, column.params);
+    inner.number(5, column.index);
+    write_attrs(inner, 6, column.attrs);
+    write_columns(inner, 7, column.columns);
+    out.message(field, inner);
+  }
+}
+
 Writer write_digest(const Digest& digest) {
   Writer out;
   out.text(1, digest.hash);
@@ -120,16 +134,7 @@ struct KindWriter {
     Writer out;
     out.number(1, x->part);
     out.number(2, x->rows);
-    for (const ColumnNode& column : x->columns) {
-      Writer inner;
-      if (column.label) inner.present_text(1, *column.label);
-      inner.text(2, column.logical);
-      inner.optional(3, column.levels);
-      write_params(inner, 4, column.params);
-      inner.number(5, column.index);
-      write_attrs(inner, 6, column.attrs);
-      out.message(3, inner);
-    }
+    write_columns(out, 3, x->columns);
     out.text(4, x->family);
     node.message(4, out);
   }

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 
 import pandas as pd
+import pyarrow as pa
 from instep_proto.v1 import value_pb2 as pb
 from values.peer import stored
 
@@ -93,11 +94,46 @@ def _offsets(*offsets: int) -> bytes:
     return struct.pack(f"<{len(offsets)}i", *offsets)
 
 
+def _column(change_column: Callable[[pb.Column], object]) -> Change:
+    def change(manifest: pb.Manifest) -> None:
+        change_column(manifest.nodes[0].table.columns[0])
+
+    return change
+
+
+def _deep(column: pb.Column) -> None:
+    """Puts columns into a column, 50 levels deep."""
+    for _ in range(50):
+        column.columns.add(logical="struct")
+        column = column.columns[-1]
+
+
+def _stream_of(array: pa.Array) -> Change:
+    """Puts another column into the first part, as Arrow itself writes it."""
+
+    def change(manifest: pb.Manifest) -> None:
+        batch = pa.record_batch([array], ["x"])
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        manifest.parts[0].inline = sink.getvalue().to_pybytes()
+        manifest.parts[0].length = len(manifest.parts[0].inline)
+
+    return change
+
+
+def _lengths(*lengths: int) -> bytes:
+    """Gives the field nodes of a batch without nulls."""
+    return b"".join(struct.pack("<qq", length, 0) for length in lengths)
+
+
 INNER = [[1, "a"], 2]
 TEXTS = ["ab", "cd", "ef", "gh"]
 SOUND = _offsets(0, 2, 4, 6, 8)
 NUMBERS = [float(number) for number in range(ROWS)]
 FRAME = pd.DataFrame({"x": [1.5, 2.5], "f": pd.Categorical(["a", "b"])})
+RECORDS = pa.table({"x": pa.array([{"a": 1, "b": True}, {"a": 2, "b": False}])})
+MANY_RECORDS = pa.table({"x": pa.array([{"a": True, "b": True}] * ROWS)})
 
 CASES: dict[str, bytes] = {
     "empty": b"",
@@ -139,5 +175,24 @@ CASES: dict[str, bytes] = {
     "offsets beyond the bytes": with_bytes(TEXTS, SOUND, _offsets(0, 2, 4, 6, 2**31 - 1)),
     "negative offsets": with_bytes(TEXTS, SOUND, _offsets(-8, 2, 4, 6, 8)),
     "factor code without a level": with_bytes(FRAME, _offsets(0, 1), _offsets(0, 7)),
+    "struct with null rows": changed(RECORDS, _stream_of(pa.array([{"a": 1, "b": True}, None]))),
+    "struct that is no struct": changed(RECORDS, _stream_of(pa.array([1, 2]))),
+    "struct with a field that nobody describes": changed(
+        RECORDS, _stream_of(pa.array([{"a": 1, "b": True, "c": 1}, {"a": 1, "b": True, "c": 1}]))
+    ),
+    "struct with fields of other types": changed(RECORDS, _stream_of(pa.array([{"a": "u", "b": True}] * 2))),
+    "struct with a column too many": changed(
+        RECORDS, _column(lambda column: column.columns.add(logical="int64"))
+    ),
+    "struct with an index": changed(
+        RECORDS, _column(lambda column: setattr(column.columns[0], "index", True))
+    ),
+    "structs nested too deep": changed(RECORDS, _column(_deep)),
+    "struct with a short field": with_bytes(
+        MANY_RECORDS, _lengths(ROWS, ROWS, ROWS), _lengths(ROWS, ROWS, ROWS - 1)
+    ),
+    "struct with a long field": with_bytes(
+        MANY_RECORDS, _lengths(ROWS, ROWS, ROWS), _lengths(ROWS, ROWS + 1, ROWS)
+    ),
 }
 """What is broken, and the manifest."""

@@ -51,7 +51,7 @@ ROWS = (
     ),
     Row(
         "Integers of other widths",
-        "R has wider types, so the width does not come back. What a double does not hold exactly is refused.",
+        "R has wider types. It holds the numbers exactly, so this is no loss that is told; what R stores again has R's width. What a double does not hold exactly is refused.",
         ("np.array([1, 2], 'int8')", "np.uint32(2**32 - 1)", "np.uint64(2**53)", "np.uint64(2**64 - 1)"),
         ("data.frame(x = as.raw(1:2))",),
     ),
@@ -69,7 +69,7 @@ ROWS = (
     ),
     Row(
         "Floats of 16 and 32 bits",
-        "R has doubles only, so the width does not come back.",
+        "R has doubles only. They hold the numbers exactly, so this is no loss that is told; what R stores again are doubles.",
         ("np.float32(0.5)", "np.array([0.5, 1], 'float16')"),
         ("0.5",),
     ),
@@ -81,7 +81,7 @@ ROWS = (
     ),
     Row(
         "Text",
-        "UTF-8 as it is, not normalized. R's other encodings are converted. Text that is no Unicode is refused; R can't hold U+0000. Vectors of text are lists in Python, which know no type when there is no text in them: such a one comes back to R as a list.",
+        "UTF-8 as it is, not normalized. R's other encodings are converted. Text that is no Unicode is refused; R can't hold U+0000. Vectors of text are lists in Python; one from R without any text in it remembers that it was text.",
         ("'grün'", "['a', None, 'NA']", r"'a\0b'", r"'\ud800'"),
         (
             "'gr\\u00fcn'",
@@ -251,7 +251,7 @@ ROWS = (
     ),
     Row(
         "Data frames",
-        "Of pandas, polars, pyarrow; in R tibble or data.table if it was one. Without columns, without rows, and with doubled labels (which polars itself refuses), too. A frame inside of a frame, or of an R class of its own, stays in its language or loses the class.",
+        "Of pandas, polars, pyarrow; in R tibble or data.table if it was one. Without columns, without rows, and with doubled labels (which polars itself refuses), too. A frame of an R class of its own loses the class in Python.",
         (
             "pd.DataFrame({'x': [1.5, 2.5], 'y': ['a', None]})",
             "pl.DataFrame({'x': [1.5, None], 'y': ['a', 'b']})",
@@ -277,7 +277,6 @@ ROWS = (
             "data.frame(a = 1, a = 2, check.names = FALSE)",
             "structure(data.frame(x = 1), class = c('special', 'data.frame'))",
             "data.frame(x = structure(1, unit = 'kg'))",
-            "structure(list(x = data.frame(a = 1:2)), class = 'data.frame', row.names = 1:2)",
             "list(df = data.frame(x = 1.5), metric = 0.5, model = y ~ x)",
         ),
     ),
@@ -305,9 +304,22 @@ ROWS = (
     ),
     Row(
         "Columns of lists or objects",
-        "Each cell a vector of one type. Columns of mixed content are refused.",
-        ("pd.DataFrame({'x': [[1.5], [2.5, 3.5]]})", "pd.DataFrame({'x': [1, 'a']})"),
-        ("structure(list(x = list(1, c(2, 3))), class = 'data.frame', row.names = 1:2)",),
+        "Each cell a vector of one type. Columns of mixed content are refused. A frame in a frame is a column of structs in Python; records with missing rows are objects of Python.",
+        (
+            "pd.DataFrame({'x': [[1.5], [2.5, 3.5]]})",
+            "pd.DataFrame({'x': [1, 'a']})",
+            "pd.DataFrame({'x': [{'a': 1, 'b': 'u'}, {'a': 2, 'b': None}]})",
+            "pl.DataFrame({'x': [{'a': 1, 'b': {'c': [0.5]}}]})",
+            "pa.table({'x': pa.array([{'a': 1}, {'a': None}])})",
+            "pa.table({'x': pa.array([{'a': 1}, None])})",
+        ),
+        (
+            "structure(list(x = list(1, c(2, 3))), class = 'data.frame', row.names = 1:2)",
+            "structure(list(x = data.frame(a = 1:2)), class = 'data.frame', row.names = 1:2)",
+            "tibble::tibble(a = 1, x = tibble::tibble(f = factor('u', c('u', 'v')), d = as.Date('2024-02-29'), y = NA))",
+            "structure(list(x = data.frame(a = 1:2, row.names = c('r', 's'))), class = 'data.frame', row.names = 1:2)",
+            "structure(list(x = data.frame(z = 1i)), class = 'data.frame', row.names = 1L)",
+        ),
     ),
     Row(
         "Columns of matrices",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from instep.values import NamedList, NamedVector, ValueEncodeError, encode
+from instep.values._named import TextList
 
 
 def test_named_list_is_indexed_by_name_and_position() -> None:
@@ -59,3 +60,14 @@ def test_named_vector_of_other_elements_comes_back_as_a_named_list(round_trip: A
 def test_named_vector_of_something_else_is_refused() -> None:
     with pytest.raises(ValueEncodeError, match="no vector"):
         encode(NamedVector(np.zeros((2, 2)), ["a", "b"]))
+
+
+def test_text_list_is_a_vector_of_text_until_there_is_something_else_in_it(round_trip: Any) -> None:
+    for texts in ([], [None, None]):
+        value = TextList(texts)
+        found = round_trip(value)
+        assert found == value
+        assert type(found) is TextList
+    value.append(1)  # type: ignore[arg-type]
+    assert type(round_trip(value)) is list
+    assert round_trip(value) == [None, None, 1]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -46,6 +47,15 @@ FRAMES = {
             "d": pd.array([dt.date(2024, 1, 1), None], dtype="date32[day][pyarrow]"),
             "s": pd.array(["a", None], dtype="string[pyarrow]"),
             "l": pd.array([[1], None], dtype="list<item: int64>[pyarrow]") if False else [1, 2],
+        }
+    ),
+    "records": pd.DataFrame(
+        {
+            "dicts": [{"a": 1, "b": {"t": dt.date(2024, 1, 1)}}, {"a": None, "b": {"t": None}}],
+            "arrow": pd.array(
+                [{"s": "a", "t": dt.datetime(2024, 1, 1)}, {"s": None, "t": None}],
+                dtype=pd.ArrowDtype(pa.struct([("s", pa.string()), ("t", pa.timestamp("us"))])),
+            ),
         }
     ),
     "objects": pd.DataFrame(

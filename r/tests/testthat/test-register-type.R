@@ -100,7 +100,8 @@ test_that("an error of from_portable() names type, artifact and path", {
   manifest <- encode_value(list(fits = list(1, point(1, 2))))$manifest
   register_type("geo.point", "point", from_portable = \(form) stop("no way"))
   error <- expect_error(decode_value(manifest, name = "result"), class = "instep_error_value_decode")
-  expect_match(conditionMessage(error), "result$fits[[2]] is of the registered type 'geo.point'", fixed = TRUE)
+  expect_match(conditionMessage(error), "self$result$fits[[2]] is of the registered type 'geo.point'", fixed = TRUE)
+  expect_identical(error$path, "self$result$fits[[2]]")
   expect_identical(error$code, "TYPE_FAILED")
   expect_identical(conditionMessage(error$parent), "no way")
 })

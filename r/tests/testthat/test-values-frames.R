@@ -70,10 +70,36 @@ test_that("other columns make the frame one that only R reads", {
   expect_warning(encode_value(x, "x"), "COLUMN_TYPE in artifact 'x' at self\\$x\\$fit", class = "instep_warning_loss")
   expect_kept(x[1])
   expect_equal(stats::coef(round_trip(x, on_loss = "ignore")$fit[[1]]), stats::coef(x$fit[[1]]))
-  nested <- tibble::tibble(inner = tibble::tibble(a = 1))
-  expect_equal(loss_codes(nested), "COLUMN_TYPE")
-  expect_kept(nested, on_loss = "ignore")
   expect_equal(loss_codes(structure(data.frame(a = 1), made_by = sum)), "COLUMN_TYPE")
+})
+
+test_that("frames inside of frames are kept and portable, with all that their columns can be", {
+  skip_if_not_installed("tibble")
+  x <- data.frame(id = 1:3)
+  x$inner <- data.frame(
+    f = factor(c("u", NA, "v"), c("v", "u", "w")), d = as.Date("2024-02-29") + 0:2, x = c(1, NA, NaN), z = c(1i, NA, 2i),
+    row.names = c("p", "q", "r")
+  )
+  x$inner$more <- tibble::tibble(m = matrix(1:6, 3), l = list(1L, NULL, 2:3))
+  nested <- tibble::tibble(inner = tibble::tibble(a = c("x", NA)))
+  for (frame in list(x, x[c(3, 1), ], x[0, ], nested)) {
+    expect_kept(frame)
+    expect_true(encode_value(frame)$portable)
+  }
+})
+
+test_that("a frame with a frame that has no portable form, or too many levels, is one that only R reads", {
+  x <- data.frame(id = 1:2, start = as.Date("2024-02-29"))
+  x$inner <- data.frame(a = 1:2)
+  x$inner$deeper <- data.frame(fit = I(list(sum, "a")))
+  loss <- encode_value(x, "x", on_loss = "ignore")$losses[[1]]
+  expect_identical(c(loss$code, loss$path), c("COLUMN_TYPE", "self$x$inner$deeper$fit"))
+  around <- function(x) structure(list(a = 1, x = x), class = "data.frame", row.names = 1L)
+  deep <- Reduce(\(x, i) around(x), 1:29, data.frame(a = 1))
+  expect_true(encode_value(deep)$portable)
+  expect_kept(deep)
+  expect_equal(loss_codes(around(deep)), "COLUMN_TYPE")
+  expect_kept(around(deep), on_loss = "ignore")
 })
 
 test_that("subclasses of data frames keep their class and stay portable", {

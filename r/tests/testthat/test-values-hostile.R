@@ -15,6 +15,28 @@ test_that("bytes that are no manifest are refused", {
   for (size in seq(1, length(good) - 40, by = 37)) expect_refused(good[seq_len(size)])
 })
 
+test_that("what is damaged is named with its place", {
+  place <- function(x, change) {
+    expect_error(decode_value(changed(x, change), name = "result"), class = "instep_error_value_decode")$path
+  }
+  set_part <- \(m) {
+    m$nodes[[4]]$vector$logical <- "nonsense"
+    m
+  }
+  expect_identical(place(list(a = 1, fits = list("a", 2)), set_part), "self$result$fits[[1]]")
+  set_column <- \(m) {
+    m$nodes[[2]]$table$columns[[2]]$logical <- "bool"
+    m
+  }
+  expect_identical(place(list(data.frame(a = 1, b = 2)), set_column), "self$result[[1]]$b")
+  set_inner <- \(m) {
+    m$nodes[[1]]$table$columns[[1]]$columns[[1]]$logical <- "bool"
+    m
+  }
+  frame <- structure(list(inner = data.frame(x = 1)), class = "data.frame", row.names = 1L)
+  expect_identical(place(frame, set_inner), "self$result$inner$x")
+})
+
 test_that("an unknown format is refused by its number", {
   error <- expect_error(
     decode_value(changed(1, \(m) replace(m, "format", 2L))),

@@ -13,7 +13,7 @@ from instep.errors import ValueEncodeError
 from instep.values._column import UTF8
 from instep.values._foreign import ForeignObject
 from instep.values._missing import NAN, is_na_float
-from instep.values._named import NamedList, NamedVector
+from instep.values._named import NamedList, NamedVector, TextList
 from instep.values._scalars import BOOL, FLOAT64, INT64, TIME, is_too_long, refuse_text
 from instep.values._stream import Type
 from instep.values._times import microseconds_of_day
@@ -145,6 +145,15 @@ def encode_dict(writer: Writer, value: dict[object, object]) -> int:
         node.pairs.keys.extend(keys)
         node.pairs.values.extend(values)
         return index
+
+
+def encode_text_list(writer: Writer, value: TextList) -> int:
+    """Adds what was a vector of text in R, unless there is more in it by now: then it is a list like any other."""
+    if any(element is not None for element in value):
+        return encode_collection(writer, list(value))
+    node, index = writer.vector("string", UTF8, value)
+    node.origin = "r"
+    return index
 
 
 def encode_named_list(writer: Writer, value: NamedList) -> int:

@@ -17,7 +17,7 @@ from instep.values._digest import Digest, hash_of
 from instep.values._foreign import ForeignObject
 from instep.values._loss import OnLoss, refusal, warn
 from instep.values._missing import NAType
-from instep.values._named import NamedList, NamedVector
+from instep.values._named import NamedList, NamedVector, TextList
 from instep.values._types import by_kind, encode_registered
 from instep.values._writer import Encoded, NotPortableError, Writer
 
@@ -45,6 +45,7 @@ _ENCODERS: Final[dict[type, Encoder]] = {
     frozenset: containers.encode_collection,
     dict: containers.encode_dict,
     NamedList: containers.encode_named_list,
+    TextList: containers.encode_text_list,
     # Of Instep's own classes: a config is stored as what it shows, an error under a name that all languages know.
     ConfigDict: containers.encode_dict,
     ConfigList: lambda writer, value: containers.encode_collection(writer, list(value)),
@@ -85,7 +86,7 @@ def encode_value(writer: Writer, value: object) -> int:
 
 def _encode_named_vector(writer: Writer, value: NamedVector) -> int:
     """Adds a vector with names."""
-    if type(value.values) is list:
+    if isinstance(value.values, list):
         return containers.encode_named_elements(writer, value)
     index = encode_value(writer, value.values)
     node = writer.manifest.nodes[index]
@@ -140,8 +141,8 @@ def encode(
         encode_value(writer, value)
     except (NotPortableError, RecursionError) as error:
         writer = Writer(name, encode_value)
-        reason = str(error) if isinstance(error, NotPortableError) else "the value is nested too deep"
-        writer.loss("NOT_PORTABLE", f"{reason}, so only Python can read what is stored.")
+        reason = str(error) if isinstance(error, NotPortableError) else "it is nested too deep"
+        writer.loss("NOT_PORTABLE", f"{reason}: only Python can read what is stored.")
         writer.opaque(value)
     losses = tuple(writer.losses.values())
     if losses and on_loss == "error":

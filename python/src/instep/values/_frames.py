@@ -30,7 +30,13 @@ _DIMNAMES: Final = "dimnames"
 """The attribute of a column that is a matrix in R: a list of nothing and the names of the matrix's columns."""
 
 LIST: Final = "list"
-"""Logical type of a column whose cells are lists or records."""
+"""Logical type of a column whose cells are lists."""
+
+STRUCT: Final = "struct"
+"""Logical type of a column that is a frame itself."""
+
+MAX_DEPTH: Final = 30
+"""How many frames can lie around a column."""
 
 
 @dataclass(slots=True)
@@ -38,7 +44,7 @@ class Stored:
     """A column of a frame in the form in which it is stored, or was stored."""
 
     logical: str
-    """Its logical type, or `list`."""
+    """Its logical type, `list` or `struct`."""
     type: Type
     """Its Arrow type."""
     batches: Sequence[Column]
@@ -53,6 +59,8 @@ class Stored:
     """Whether it is a row index."""
     colnames: list[str | None] | None = None
     """Names of its columns, if it is a matrix in R."""
+    columns: list[Stored] = field(default_factory=list)
+    """Its columns, if it is a frame itself."""
 
     @property
     def step(self) -> str:
@@ -131,14 +139,24 @@ def encode_table(writer: Writer, family: str, rows: int, columns: Sequence[Store
     table.rows = rows
     table.family = family
     for column in columns:
-        target = table.columns.add(logical=column.logical, label=column.label, index=column.is_index)
-        if column.levels is not None:
-            target.levels = writer.strings(column.levels)
-        for key in sorted(column.params):
-            target.params.add(key=key, value=column.params[key])
-        if column.colnames is not None:
-            target.attrs.add(name=_DIMNAMES, value=writer.encode(writer, [None, column.colnames]))
+        _describe(writer, table.columns.add(), column)
     return index
+
+
+def _describe(writer: Writer, target: pb.Column, column: Stored) -> None:
+    """Fills in what the manifest says of a column."""
+    target.logical = column.logical
+    target.index = column.is_index
+    if column.label is not None:
+        target.label = column.label
+    if column.levels is not None:
+        target.levels = writer.strings(column.levels)
+    for key in sorted(column.params):
+        target.params.add(key=key, value=column.params[key])
+    if column.colnames is not None:
+        target.attrs.add(name=_DIMNAMES, value=writer.encode(writer, [None, column.colnames]))
+    for child in column.columns:
+        _describe(writer, target.columns.add(), child)
 
 
 def decode_table(reader: Reader, node: pb.Node, index: int) -> object:
@@ -167,30 +185,57 @@ def _columns(reader: Reader, node: pb.Node, index: int) -> list[Stored]:
     if table.columns and stream.rows != table.rows:
         reader.refuse(f"a frame of {table.rows} rows has a part with {stream.rows}")
     reader.take(table.part, 0, stream.rows)
-    columns: list[Stored] = []
-    for position, (column, described) in enumerate(zip(table.columns, stream.fields, strict=True)):
-        if column.index and columns and not columns[-1].is_index:
-            reader.refuse(f"column {position} is an index that is not in front")
-        is_list = column.logical == LIST and bool(described.type.children)
-        if not is_list and not fits(column.logical, described.type):
-            reader.refuse(
-                f"column {position} of type {column.logical!r} can't be stored as {described.type.kind}"
-            )
-        columns.append(
-            Stored(
-                column.logical,
-                described.type,
-                [batch[position] for batch in stream.batches] or [empty(described.type)],
-                reader.texts(column.levels, index) if column.HasField("levels") else None,
-                {param.key: param.value for param in column.params},
-                column.label if column.HasField("label") else None,
-                column.index,
-            )
+    positions = [position for position, column in enumerate(table.columns) if column.index]
+    if positions != list(range(len(positions))):
+        reader.refuse("a frame has an index that is not in front")
+    return [
+        _column(
+            reader,
+            node,
+            column,
+            described.type,
+            [batch[position] for batch in stream.batches] or [empty(described.type)],
+            index,
         )
+        for position, (column, described) in enumerate(zip(table.columns, stream.fields, strict=True))
+    ]
+
+
+def _column(
+    reader: Reader, node: pb.Node, column: pb.Column, kind: Type, batches: Sequence[Column], index: int
+) -> Stored:
+    """Checks a column of a frame, and those inside of it."""
+    found = Stored(
+        column.logical,
+        kind,
+        batches,
+        reader.texts(column.levels, index) if column.HasField("levels") else None,
+        {param.key: param.value for param in column.params},
+        column.label if column.HasField("label") else None,
+        column.index,
+    )
+    with reader.inside(found.step):
+        if column.logical == STRUCT:
+            _read_columns(reader, node, column, found, index)
+        elif not (column.logical == LIST and kind.children) and not fits(column.logical, kind):
+            reader.refuse(f"a column of type {column.logical!r} can't be stored as {kind.kind}")
         if column.attrs:
-            with reader.inside(columns[-1].step):
-                _read_attributes(reader, node, column, columns[-1], index)
-    return columns
+            _read_attributes(reader, node, column, found, index)
+    return found
+
+
+def _read_columns(reader: Reader, node: pb.Node, column: pb.Column, target: Stored, index: int) -> None:
+    """Checks the columns of a frame that is a column."""
+    fields = target.type.children
+    if target.type.kind != "struct" or len(fields) != len(column.columns):
+        reader.refuse(
+            f"a frame of {len(column.columns)} columns in a frame is {target.type.kind} of {len(fields)}"
+        )
+    if any(child.index for child in column.columns):
+        reader.refuse("a frame in a frame has an index")
+    for position, (child, described) in enumerate(zip(column.columns, fields, strict=True)):
+        cells = [batch.children[position] for batch in target.batches]
+        target.columns.append(_column(reader, node, child, described.type, cells, index))
 
 
 def _read_attributes(reader: Reader, node: pb.Node, column: pb.Column, target: Stored, index: int) -> None:

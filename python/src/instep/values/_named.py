@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class TextList(list[str | None]):
+    """A vector of text from R in which there is no text: an ordinary list that goes back to R as text.
+
+    Other vectors of text are lists themselves; of an empty list, or one of `None` alone, nobody would know.
+    """
+
+    __slots__ = ()
+
+
 class _Named:
     """Values with a name for each: what `NamedList` and `NamedVector` have in common.
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from instep.values import _times as times
 from instep.values._column import ColumnBuilder
-from instep.values._frames import LIST, Stored, stored
+from instep.values._frames import Stored, stored
 from instep.values._logical import STORED_AS
 from instep.values._numpy import Cells, UnstorableError, cells_of, has_nan, mask_out
 from instep.values._numpy import column_of as column_of_cells
@@ -197,7 +197,7 @@ def _objects(writer: Writer, values: pd.Series | pd.Index) -> Stored:
         ]
         return stored(logical, _built(logical, rows), params=params)
     if not others and kind in (list, dict):
-        return _nested(cells, gone, params)
+        return _nested(writer, cells, gone, params)
     return _refuse_mixed(writer, cells, gone)
 
 
@@ -207,19 +207,21 @@ def _built(logical: str, rows: Sequence[object]) -> Column:
     return builder.column()
 
 
-def _nested(cells: list[object], gone: list[bool], params: dict[str, str]) -> Stored:
+def _nested(writer: Writer, cells: list[object], gone: list[bool], params: dict[str, str]) -> Stored:
     """Stores cells that are lists, or dicts with the same keys."""
     import pyarrow as pa
 
-    from instep.values import _arrow
+    from instep.values import _pyarrow
 
     rows = [None if missing else cell for cell, missing in zip(cells, gone, strict=True)]
     try:
         array = pa.array(rows)
         if array.to_pylist() != rows or set(map(_shape, array.to_pylist())) != set(map(_shape, rows)):
             raise ColumnTypeError("a column of lists or dicts that differ in type")
-        return stored(LIST, _arrow.column_of(array), params=params)
-    except (pa.ArrowException, _arrow.ProfileError, OverflowError) as error:
+        column = _pyarrow.column_of(writer, array)
+        column.params.update(params)
+        return column
+    except (pa.ArrowException, _pyarrow.UnstorableArrowError, OverflowError) as error:
         raise ColumnTypeError(f"a column of lists or dicts ({error})") from error
 
 

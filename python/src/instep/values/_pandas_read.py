@@ -18,7 +18,7 @@ from instep_proto.v1 import value_pb2 as pb
 
 from instep.values import _times as times
 from instep.values._column import ColumnBuilder
-from instep.values._frames import COLNAMES_ATTR, FAMILY_ATTR, LIST, R_FAMILIES, Stored, label_of
+from instep.values._frames import COLNAMES_ATTR, FAMILY_ATTR, LIST, R_FAMILIES, STRUCT, Stored, label_of
 from instep.values._logical import FLOATS, INTEGERS, STORED_AS
 from instep.values._missing import NA_BITS
 from instep.values._numpy import Mask
@@ -45,9 +45,10 @@ def _values_of(reader: Reader, column: Stored) -> Any:
     logical = column.logical
     if logical == "factor":
         return _categorical(reader, column)
-    if dtype.endswith("[pyarrow]") or (column.type.kind == "fixed_size_list" and not dtype):
+    is_arrow = logical == STRUCT or column.type.kind == "fixed_size_list"
+    if dtype.endswith("[pyarrow]") or (is_arrow and not dtype):
         return _arrow_values(reader, column, dtype)
-    if dtype == "object" or logical in {LIST, "bytes", "bigint", "decimal", "json"}:
+    if dtype == "object" or logical in {LIST, STRUCT, "bytes", "bigint", "decimal", "json"}:
         return _object_values(reader, column)
     if logical == "string":
         return _text_values(column, dtype)
@@ -146,10 +147,10 @@ def _levels(reader: Reader, levels: Sequence[str | None], dtype: str) -> pd.Inde
 
 def _object_values(reader: Reader, column: Stored) -> Any:
     """Makes a column of Python objects, None (or NaN) where there is none."""
-    if column.logical == LIST:
-        from instep.values import _arrow
+    if column.logical in {LIST, STRUCT}:
+        from instep.values import _pyarrow
 
-        rows = _arrow.array_of(column.batches, column.type).to_pylist()
+        rows = _pyarrow.array_of(reader, column, "").to_pylist()
     else:
         raw = reader.objects(column.batches)
         unit = column.type.kind[-2:]

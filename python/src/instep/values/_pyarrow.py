@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from instep.values._arrow import ProfileError, one_chunk
 from instep.values._arrow import array_of as stored_array
 from instep.values._arrow import column_of as canonical
-from instep.values._frames import LIST, Stored, encode_table, stored
+from instep.values._frames import LIST, MAX_DEPTH, STRUCT, Stored, encode_table, stored
+from instep.values._stream import Column, Field, Type
 from instep.values._writer import Writer
 
 if TYPE_CHECKING:
@@ -59,8 +60,13 @@ def _cast(array: pa.Array, kind: pa.DataType, writer: Writer, rule: str, message
         return array.cast(kind, safe=False)
 
 
-def column_of(writer: Writer, chunks: pa.Array | pa.ChunkedArray) -> Stored:
+def column_of(writer: Writer, chunks: pa.Array | pa.ChunkedArray, depth: int = 0) -> Stored:
     """Brings a column to the form in which it is stored.
+
+    Args:
+        writer: Notes losses.
+        chunks: The column.
+        depth: Number of columns that it is inside of.
 
     Raises:
         UnstorableArrowError: Its type has no portable form.
@@ -79,7 +85,9 @@ def column_of(writer: Writer, chunks: pa.Array | pa.ChunkedArray) -> Stored:
     simple = _simple(writer, array)
     if simple is not None:
         return simple
-    if isinstance(kind, pa.ListType | pa.LargeListType | pa.FixedSizeListType | pa.StructType):
+    if pa.types.is_struct(kind):
+        return _struct(writer, array, depth)
+    if isinstance(kind, pa.ListType | pa.LargeListType | pa.FixedSizeListType):
         try:
             return stored(LIST, canonical(array))
         except ProfileError as error:
@@ -140,6 +148,25 @@ def _factor(writer: Writer, array: pa.DictionaryArray) -> Stored:
     return stored("factor", canonical(codes), levels=levels, params=params)
 
 
+def _struct(writer: Writer, array: pa.StructArray, depth: int) -> Stored:
+    """Stores records as a frame inside of the frame, which has no missing rows."""
+    kind = array.type
+    if array.null_count or not kind.num_fields or depth >= MAX_DEPTH:
+        reason = (
+            "null rows" if array.null_count else "no fields" if not kind.num_fields else "too many levels"
+        )
+        raise UnstorableArrowError(f"struct with {reason}")
+    columns = [column_of(writer, child, depth + 1) for child in array.flatten()]
+    for column, field in zip(columns, kind, strict=True):
+        column.label = field.name
+    fields = [Field(column.label or "", column.type, column.type.kind != "struct") for column in columns]
+    stored_type = Type("struct", children=tuple(fields))
+    cells = Column(stored_type, len(array), 0, b"", (), tuple(column.batches[0] for column in columns))
+    result = stored(STRUCT, cells)
+    result.columns = columns
+    return result
+
+
 def encode_arrow_table(writer: Writer, table: pa.Table) -> int:
     """Adds a table. One with a type that has no portable form is pickled, with a loss."""
     columns = []
@@ -173,6 +200,8 @@ def array_of(reader: Reader, column: Stored, dtype: str) -> pa.Array:
     """
     if column.logical == "factor":
         return _dictionary(reader, column)
+    if column.logical == STRUCT:
+        return _records(reader, column)
     if column.logical == "complex128":
         reader.refuse("Arrow has no complex numbers")
     array = _restored(column)
@@ -186,6 +215,19 @@ def array_of(reader: Reader, column: Stored, dtype: str) -> pa.Array:
     if pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):
         return array.cast(pa.binary()).cast(kind)
     return array.cast(kind)
+
+
+def _records(reader: Reader, column: Stored) -> pa.StructArray:
+    """Makes records of a frame inside of a frame."""
+    children = []
+    for child in column.columns:
+        with reader.inside(child.step):
+            if child.logical == "complex128":
+                reader.loss("COMPLEX_PARTS", "complex numbers inside of records are read as their two parts.")
+                children.append(stored_array(child.batches, child.type))
+            else:
+                children.append(array_of(reader, child, child.params.get("dtype", "")))
+    return pa.StructArray.from_arrays(children, [child.label or "" for child in column.columns])
 
 
 def _restored(column: Stored) -> pa.Array:

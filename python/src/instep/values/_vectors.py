@@ -14,7 +14,7 @@ from instep.values import _times as times
 from instep.values._containers import collect
 from instep.values._logical import NUMBERS
 from instep.values._missing import NA_FLOAT, NAType
-from instep.values._named import NamedVector
+from instep.values._named import NamedVector, TextList
 from instep.values._reader import Reader
 
 _DIGITS: Final = re.compile(r"-?[0-9]{1,4300}", re.ASCII)
@@ -161,7 +161,9 @@ def _decode_many(reader: Reader, node: pb.Node, index: int) -> object:
         from instep.values._numpy_read import decode_array
 
         return decode_array(reader, vector, params)
-    return elements(reader, vector, params)
+    found = elements(reader, vector, params)
+    is_text = logical == "string" and node.origin == "r" and all(element is None for element in found)
+    return TextList(found) if is_text else found  # type: ignore[arg-type]
 
 
 def decode_element(reader: Reader, node: pb.Node, position: int) -> object:

@@ -116,7 +116,7 @@ class Writer:
         if id(container) in self._open:
             raise NotPortableError(f"{self.where()} holds itself")
         if len(self._path) + 1 >= MAX_DEPTH:
-            raise NotPortableError(f"the value is nested deeper than {MAX_DEPTH} levels")
+            raise NotPortableError(f"it is nested deeper than {MAX_DEPTH} levels, which is the limit")
         self._open.add(id(container))
         self._path.append("")
         try:
@@ -156,7 +156,11 @@ class Writer:
         """
         index = self.count
         if index >= MAX_NODES:
-            raise NotPortableError(f"the value has more than {MAX_NODES:,} elements that need a node")
+            raise NotPortableError(
+                f"it has more than {MAX_NODES:,} elements outside of frames, arrays and lists of one type of scalar, "
+                f"which is the limit; {self.where()} is one too many. Store a frame or an array instead, to have it "
+                "read by other languages"
+            )
         self.count = index + 1
         return self.manifest.nodes.add(), index
 

@@ -150,20 +150,22 @@ class Table(_message.Message):
     def __init__(self, part: _Optional[int] = ..., rows: _Optional[int] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., family: _Optional[str] = ...) -> None: ...
 
 class Column(_message.Message):
-    __slots__ = ("label", "logical", "levels", "params", "index", "attrs")
+    __slots__ = ("label", "logical", "levels", "params", "index", "attrs", "columns")
     LABEL_FIELD_NUMBER: _ClassVar[int]
     LOGICAL_FIELD_NUMBER: _ClassVar[int]
     LEVELS_FIELD_NUMBER: _ClassVar[int]
     PARAMS_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ATTRS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
     label: str
     logical: str
     levels: int
     params: _containers.RepeatedCompositeFieldContainer[_key_value_pb2.KeyValue]
     index: bool
     attrs: _containers.RepeatedCompositeFieldContainer[Attr]
-    def __init__(self, label: _Optional[str] = ..., logical: _Optional[str] = ..., levels: _Optional[int] = ..., params: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., index: _Optional[bool] = ..., attrs: _Optional[_Iterable[_Union[Attr, _Mapping]]] = ...) -> None: ...
+    columns: _containers.RepeatedCompositeFieldContainer[Column]
+    def __init__(self, label: _Optional[str] = ..., logical: _Optional[str] = ..., levels: _Optional[int] = ..., params: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., index: _Optional[bool] = ..., attrs: _Optional[_Iterable[_Union[Attr, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ...) -> None: ...
 
 class Seq(_message.Message):
     __slots__ = ("values", "family")
