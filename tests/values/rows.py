@@ -176,7 +176,7 @@ ROWS = (
     ),
     Row(
         "Lists of mixed content",
-        "R has no tuples and sets: both come back as lists.",
+        "R has no tuples and sets: both come back as lists. What has more than a million elements outside of frames, arrays and vectors, or more than 255 levels, only its own language reads: the loss names the limit and what is beyond it.",
         ("[1, 'a', None, [True]]", "(1, 'a')", "{1, 'a'}", "[1, 2.5]", "[]", "nested(200)", "nested(300)"),
         (
             "list(1L, 'a', NULL)",

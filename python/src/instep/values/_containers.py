@@ -14,6 +14,7 @@ from instep.values._column import UTF8
 from instep.values._foreign import ForeignObject
 from instep.values._missing import NAN, is_na_float
 from instep.values._named import NamedList, NamedVector, TextList
+from instep.values._records import encode_run, runs_of
 from instep.values._scalars import BOOL, FLOAT64, INT64, TIME, is_too_long, refuse_text
 from instep.values._stream import Type
 from instep.values._times import microseconds_of_day
@@ -101,16 +102,23 @@ def _order(value: object) -> tuple[int, object]:
 def _encode_sequence(writer: Writer, values: Collection[object], family: str) -> int:
     """Adds values of any kind, element by element."""
     with writer.inside(values) as path:
-        elements = values if family in {"list", "tuple"} else _sorted_by_encoding(writer, values)
+        elements: Iterable[object] = (
+            values if family in {"list", "tuple"} else _sorted_by_encoding(writer, values)
+        )
         node, index = writer.node()
         node.seq.SetInParent()
         if family != "list":
             node.seq.family = family
         encode = writer.encode
-        children = []
-        for position, element in enumerate(elements):
-            path[-1] = "item", position
-            children.append(encode(writer, element))
+        children: list[int] = []
+        for shape, run in runs_of(elements):
+            added = encode_run(writer, shape, run) if shape is not None else None
+            if added is not None:
+                children.extend(added)
+                continue
+            for element in run:
+                path[-1] = "item", len(children)
+                children.append(encode(writer, element))
         node.seq.values.extend(children)
         return index
 
@@ -230,7 +238,7 @@ def collect(reader: Reader, family: str, elements: Sequence[object]) -> Collecti
 
 def decode_seq(reader: Reader, node: pb.Node, index: int) -> object:
     """Reads a sequence."""
-    return collect(reader, node.seq.family, reader.children(index, node.seq.values, _positions))
+    return collect(reader, node.seq.family, reader.children(index, node.seq.values))
 
 
 def decode_record(reader: Reader, node: pb.Node, index: int) -> object:
@@ -238,8 +246,8 @@ def decode_record(reader: Reader, node: pb.Node, index: int) -> object:
     record = node.record
     if len(record.names) != len(record.values):
         reader.refuse("a record has not as many names as values")
-    names = [name.text if name.HasField("text") else None for name in record.names]
-    values = reader.children(index, record.values, lambda position: names[position])
+    names = [name.text or ("" if name.HasField("text") else None) for name in record.names]
+    values = reader.children(index, record.values, names)
     is_dict = None not in names and len(set(names)) == len(names) and not ("" in names and node.origin == "r")
     return dict(zip(names, values, strict=True)) if is_dict else NamedList(values, names)
 
@@ -252,8 +260,8 @@ def decode_pairs(reader: Reader, node: pb.Node, index: int) -> object:
     pairs = node.pairs
     if len(pairs.keys) != len(pairs.values):
         reader.refuse("pairs have not as many keys as values")
-    keys = [_lookup_key(key) for key in reader.children(index, pairs.keys, _positions)]
-    values = reader.children(index, pairs.values, _positions)
+    keys = [_lookup_key(key) for key in reader.children(index, pairs.keys)]
+    values = reader.children(index, pairs.values)
     try:
         result = dict(zip(keys, values, strict=True))
     except TypeError as error:
@@ -272,7 +280,3 @@ def _lookup_key(key: object) -> object:
     if type(key) is not ForeignObject and hasattr(key, "tolist") and getattr(key, "ndim", 0) == 1:
         return tuple(key.tolist())
     return key
-
-
-def _positions(position: int) -> object:
-    return position

@@ -168,7 +168,7 @@ def _item(reader: Reader, index: int) -> object:
     if kind in {"seq", "record"}:
         children = node.seq.values if kind == "seq" else node.record.values
         _check(index, len(children))
-        return reader.children(0, [children[index]], lambda _: index)[0]
+        return reader.children(0, [children[index]], [index])[0]
     if kind == "vector" and node.vector.shape == pb.SHAPE_VECTOR:
         from instep.values._vectors import decode_element
 

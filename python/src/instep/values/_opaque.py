@@ -89,6 +89,7 @@ def encode_opaque(writer: Writer, value: object) -> int:
     if reason is not None:
         writer.refuse("OPAQUE_HANDLE", f"is a {class_name(type(value))}. {reason}")
     body, buffers, packages = _pickled(writer, value)
+    writer.portable = False
     node, index = writer.node()
     opaque = node.opaque
     opaque.language = "python"
@@ -221,6 +222,7 @@ def _handle(reader: Reader, node: pb.Node, index: int) -> ForeignObject:
 def encode_foreign(writer: Writer, value: ForeignObject) -> int:
     """Adds a value of another language, unchanged."""
     source, parts, _ = value._stored()
+    writer.portable = False
     node, index = writer.node()
     node.CopyFrom(source)
     places = [writer.stored(part, value._fetch) for part in parts]

@@ -92,6 +92,7 @@ class Reader:
     losses: dict[str, Loss] = field(default_factory=dict)
     """Losses so far, by rule."""
     _path: list[object] = field(default_factory=list)
+    _nodes: Sequence[pb.Node] = field(init=False)
     _values: dict[int, object] = field(default_factory=dict)
     _sizes: dict[int, int] = field(default_factory=dict)
     _parts: dict[int, memoryview] = field(default_factory=dict)
@@ -100,6 +101,9 @@ class Reader:
     _lengths: dict[int, int] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)
     _blobs: dict[tuple[str, int], memoryview] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._nodes = self.manifest.nodes
 
     def where(self) -> str:
         """Names the place that is being read, such as `value["fits"][3]`."""
@@ -159,14 +163,15 @@ class Reader:
         Raises:
             ValueDecodeError: The node, or what it names, is not as it must be.
         """
-        if not parent < index < len(self.manifest.nodes):
+        nodes = self._nodes
+        if not parent < index < len(nodes):
             self.refuse(f"node {parent} names node {index}, which is not between it and the last one")
         if index in self._values:
             self._count(self._sizes[index])
             return self._values[index]
         if self.depth >= MAX_DEPTH:
             self.refuse(f"the value is nested deeper than {MAX_DEPTH} levels")
-        node = self.manifest.nodes[index]
+        node = nodes[index]
         decoder = self.kinds.get(node.WhichOneof("kind") or "")
         if decoder is None:
             self.refuse(f"node {index} is of no kind that this version of Instep knows")
@@ -174,7 +179,7 @@ class Reader:
         self._count(1)
         self.depth += 1
         value = decoder(self, node, index)
-        if node.attrs and node.origin == "r":
+        if node.origin == "r" and node.attrs:
             note_attributes(self, node.attrs, node.vector.logical or node.array.logical, index)
         if node.registered_type:
             value = restore(self, node.registered_type, value)
@@ -195,19 +200,22 @@ class Reader:
         self.count = inner.count
         return value
 
-    def children(self, parent: int, indices: Sequence[int], step: Callable[[int], object]) -> list[object]:
+    def children(
+        self, parent: int, indices: Sequence[int], steps: Sequence[object] | None = None
+    ) -> list[object]:
         """Reads the children of a node.
 
         Args:
             parent: Index of the node.
             indices: Indices of the children.
-            step: Gives the step of the path by the child's position.
+            steps: The steps of the path to them. `None`: their positions.
         """
         result = []
-        with self.inside(None) as path:
-            for position, index in enumerate(indices):
-                path[-1] = step(position)
-                result.append(self.value(index, parent))
+        path, value = self._path, self.value
+        path.append(None)
+        for index, path[-1] in zip(indices, range(len(indices)) if steps is None else steps, strict=True):
+            result.append(value(index, parent))
+        path.pop()
         return result
 
     def texts(self, index: int, parent: int, count: int | None = None) -> list[str | None]:
@@ -334,9 +342,13 @@ class Reader:
         """Gives the only row of a vector, as `rows` does."""
         if vector.count != 1:
             self.refuse(f"a scalar has {vector.count} values")
-        rows = self._pool(vector.part, vector.logical)
-        self.take(vector.part, vector.start, 1)
-        return rows[vector.start]
+        part, start = vector.part, vector.start
+        rows = self._rows.get((part, vector.logical)) or self._pool(part, vector.logical)
+        taken = self._taken.get(part, 0) + 1
+        if not 0 <= start < len(rows) or taken > len(rows):
+            self.take(part, start, 1)  # which refuses it
+        self._taken[part] = taken
+        return rows[start]
 
     def _pool(self, index: int, logical: str) -> list[object]:
         """Gives all rows of a part as plain Python objects."""

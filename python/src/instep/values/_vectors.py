@@ -20,6 +20,9 @@ from instep.values._reader import Reader
 _DIGITS: Final = re.compile(r"-?[0-9]{1,4300}", re.ASCII)
 """What a bigint looks like. Python reads no more than 4300 digits unless told otherwise."""
 
+_SINGLE: Final = frozenset({pb.SHAPE_SCALAR, pb.SHAPE_UNIT})
+"""Shapes of vectors that are scalars in Python."""
+
 _ARRAYS: Final = NUMBERS | {"date", "naive", "duration"}
 """Logical types whose vectors are NumPy arrays unless they belong to another library or container."""
 
@@ -32,9 +35,10 @@ def params_of(params: Any) -> dict[str, str]:
 def decode_vector(reader: Reader, node: pb.Node, index: int) -> object:
     """Reads a vector node of any shape."""
     vector = node.vector
-    if vector.shape in (pb.SHAPE_SCALAR, pb.SHAPE_UNIT):
+    shape = vector.shape
+    if shape in _SINGLE:
         return _decode_scalar(reader, node)
-    if vector.shape != pb.SHAPE_VECTOR:
+    if shape != pb.SHAPE_VECTOR:
         reader.refuse("a vector has no shape")
     values = _decode_many(reader, node, index)
     if not vector.HasField("names") or node.origin == "pandas":
@@ -49,11 +53,12 @@ def _decode_scalar(reader: Reader, node: pb.Node) -> object:
     vector = node.vector
     logical = vector.logical
     raw = reader.row(vector)
-    if node.origin == "numpy":
+    origin = node.origin
+    if origin == "numpy":
         from instep.values._numpy_read import scalar_of
 
         return scalar_of(reader, logical, raw, params_of(vector.params), unit=unit_of(reader, vector))
-    if node.origin == "pandas":
+    if origin == "pandas":
         from instep.values._pandas_read import scalar_of as pandas_scalar_of
 
         return pandas_scalar_of(reader, vector, raw)

@@ -94,6 +94,8 @@ class Writer:
     """Losses so far, by rule."""
     count: int = 0
     """Number of nodes so far."""
+    portable: bool = True
+    """Whether no node so far is for one language alone."""
     _path: list[str | tuple[str, object]] = field(default_factory=list)
     _open: set[int] = field(default_factory=set)
     _pools: dict[Type, tuple[ColumnBuilder, int]] = field(default_factory=dict)
@@ -163,6 +165,15 @@ class Writer:
             )
         self.count = index + 1
         return self.manifest.nodes.add(), index
+
+    def has_room(self, count: int) -> bool:
+        """Says whether some more nodes, one level further inside, are within the limits."""
+        return self.count + count <= MAX_NODES and len(self._path) + 1 < MAX_DEPTH
+
+    def add_nodes(self, data: bytes, count: int) -> None:
+        """Takes the next nodes from bytes: those of a manifest that holds nothing else."""
+        self.manifest.MergeFromString(data)
+        self.count += count
 
     def scalar(self, logical: str, kind: Type, value: object, origin: str = "") -> tuple[pb.Vector, int]:
         """Adds a scalar.
@@ -312,7 +323,7 @@ class Writer:
         for blob in self._lay_out(sys.maxsize if inline else INLINE_BYTES):
             blobs[blob.digest] = blob
         manifest = self.manifest
-        manifest.portable = all(node.WhichOneof("kind") != "opaque" for node in manifest.nodes)
+        manifest.portable = self.portable
         manifest.producer = producer()
         return manifest.SerializeToString(deterministic=True), tuple(blobs.values())
 
