@@ -213,6 +213,23 @@ class Archive:
             )
         return task
 
+    def task_message(
+        self, flow: str, run_id: str, task_id: str, attempt: int | None
+    ) -> control_service_pb2.GetTaskResponse:
+        """Reads a task as its worker got it.
+
+        Args:
+            flow: Name of the flow.
+            run_id: Id of the run.
+            task_id: Id of the task.
+            attempt: Number of the attempt. None: the latest.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        request = self._pb.GetTaskRequest(flow=flow, run_id=run_id, task_id=task_id, attempt=attempt)
+        return self._connection.call("ControlService/GetTask", request, self._pb.GetTaskResponse)
+
     def artifacts(
         self, flow: str, run_id: str, task_id: str, attempt: int | None
     ) -> Sequence[run_pb2.Artifact]:

@@ -13,7 +13,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import weakref
@@ -21,6 +20,7 @@ from typing import Final
 
 from instep_proto.v1 import opener_pb2 as pb
 
+from instep._interpreters import R_OPTIONS, advice, python, rscript
 from instep._pipe import read_message, write_message
 from instep.errors import OpenerFailedError
 
@@ -65,13 +65,13 @@ class OpenerProcess:
                 self._pipe.close()
                 shutil.rmtree(self.directory, ignore_errors=True)
                 raise OpenerFailedError(
-                    f"Can't start {command[0]!r} to open an object of {self.language}: {err.strerror}. {_advice(language)}"
+                    f"Can't start {command[0]!r} to open an object of {self.language}: {err.strerror}. {advice(language)}"
                 ) from err
         self.pid = process.pid
         self._end = weakref.finalize(self, _end, self._owner, process, self._pipe, self.directory)
         _running.add(self)
         try:
-            ready = self._receive(f"It did not start. {_advice(language)}").ready
+            ready = self._receive(f"It did not start. {advice(language)}").ready
         except BaseException:
             self.close()
             raise
@@ -115,24 +115,14 @@ class OpenerProcess:
 def _command(language: str, fd: int) -> tuple[list[str], dict[str, str]]:
     """Tells how to start an opener: the words, and variables for its environment."""
     if language == "r":
-        rscript = os.environ.get("INSTEP_RSCRIPT") or "Rscript"
-        return [rscript, "--no-echo", "--no-save", "--no-restore", "-e", "instep:::opener_main()"], {
-            "INSTEP_OPENER_FD": str(fd)
-        }
-    python = os.environ.get("INSTEP_PYTHON") or sys.executable
-    return [python, "-P", "-m", "instep._opener", "--fd", str(fd)], {}
+        return [rscript(), *R_OPTIONS, "instep:::opener_main()"], {"INSTEP_OPENER_FD": str(fd)}
+    return [python(), "-P", "-m", "instep._opener", "--fd", str(fd)], {}
 
 
 def _start(command: list[str], environment: dict[str, str], fd: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, pass_fds=[fd], env={**os.environ, **environment}
     )
-
-
-def _advice(language: str) -> str:
-    if language == "r":
-        return "It needs R with the package instep; INSTEP_RSCRIPT names the Rscript."
-    return "It needs Python with the package instep; INSTEP_PYTHON names the Python."
 
 
 def _end(owner: int, process: subprocess.Popen[bytes], pipe: socket.socket, directory: str) -> None:

@@ -84,6 +84,23 @@ class ArtifactReader:
         with reading(name):
             return decode_item(artifact.manifest, index, self._fetch(artifact.object_root), name=name)
 
+    def manifest(self, digest: digest_pb2.Digest) -> bytes:
+        """Reads a manifest that is not among the objects.
+
+        Args:
+            digest: Its content address.
+
+        Raises:
+            BlobMissingError: The store does not have it.
+        """
+        answer = self._connection.call(
+            "StoreService/ResolveBlobs",
+            store_service_pb2.ResolveBlobsRequest(digests=[digest]),
+            store_service_pb2.ResolveBlobsResponse,
+        )
+        found = answer.blobs[0]
+        return found.inline if found.HasField("inline") else self._read(digest.hash, digest.size)
+
     def _fetch(self, object_root: str) -> Callable[[str, int], memoryview | bytes]:
         return _objects(object_root).open if object_root else self._read
 

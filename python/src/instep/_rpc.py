@@ -7,7 +7,9 @@ of its reason. Any other status is trouble of the transport and becomes a `Trans
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 # gRPC reads this when it is imported. What it would tell of, such as the end of a server, users hear of from us.
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 PROTOCOL_VERSION = 1
 """The protocol minor version that this SDK speaks."""
+
+SERVER_THREADS = 4
 
 TRAILER = "instep-error-bin"
 
@@ -136,6 +140,50 @@ class Connection:
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+
+@contextmanager
+def serve(
+    target: str, methods: Mapping[str, tuple[type[Message], Callable[[Any], Message]]], token: str
+) -> Generator[None]:
+    """Serves calls, each in a thread of its own, while the context lasts.
+
+    Args:
+        target: Where to listen, as a gRPC target.
+        methods: For each service and method, such as ``WorkerService/Heartbeat``, the class of its requests and what
+            answers them.
+        token: The token that callers must show, in hex.
+    """
+    server = grpc.server(ThreadPoolExecutor(SERVER_THREADS), options=OPTIONS)
+    server.add_generic_rpc_handlers((_Methods(methods, token),))
+    server.add_insecure_port(target)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(None).wait()
+
+
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Finds what answers a call."""
+
+    def __init__(
+        self, methods: Mapping[str, tuple[type[Message], Callable[[Any], Message]]], token: str
+    ) -> None:
+        self._methods = {_path(name): method for name, method in methods.items()}
+        self._secret = ("authorization", f"Bearer {token}")
+
+    def service(self, handler_call_details: Any) -> Any:
+        """Called by gRPC."""
+        method = self._methods.get(handler_call_details.method)
+        if method is None or self._secret not in map(tuple, handler_call_details.invocation_metadata):
+            return None
+        request_type, answer = method
+        return grpc.unary_unary_rpc_method_handler(
+            lambda request, context: answer(request),
+            request_deserializer=request_type.FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
 
 
 def _path(method: str) -> str:

@@ -359,6 +359,10 @@ class OpenerFailedError(SystemFailedError):
     """The process that holds an object of another language could not be started, or is gone."""
 
 
+class InterpreterFailedError(SystemFailedError):
+    """The interpreter in which a task is to be looked at, or run again, could not be started."""
+
+
 class TransportError(SystemFailedError):
     """A call failed on its way. This tells nothing about what was asked for."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 COMMANDS_OF_HOSTS = frozenset({"run", "resume", "check", "show"})
 """Commands that load the flow."""
-COMMANDS_OF_SERVERS = COMMANDS_OF_HOSTS | {"logs", "dump", "tag"}
+COMMANDS_OF_SERVERS = COMMANDS_OF_HOSTS | {"logs", "dump", "tag", "debug", "rerun"}
 """Commands that ask a server."""
 
 

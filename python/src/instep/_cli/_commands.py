@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from instep._cli._debug import attempt_option, debug, debug_options, find_past_task
 from instep._cli._graph import exit_code_of, show_graph, show_problems, summary
 from instep._cli._inspect import TaskPath, dump, dump_options, log_options, show_logs
 from instep._cli._program import CONTEXT, SUCCESS, Program
+from instep._cli._rerun import rerun
 from instep._cli._tags import tag
 
 if TYPE_CHECKING:
@@ -162,6 +164,26 @@ def dump_command(command: Command, /, path: str, **options: Any) -> None:
     """Show the artifacts that the tasks of a step have left behind."""
     tasks = TaskPath.parse(path)
     dump(command.flow(), tasks, **options)
+
+
+@flow_program.command(name="debug", context_settings=CONTEXT)
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@debug_options
+@click.pass_obj
+def debug_command(command: Command, /, path: str, attempt: int | None, **options: Any) -> None:
+    """Open a prompt with what a task saw, to find out why it failed."""
+    past = find_past_task(command.flow(), TaskPath.parse(path), attempt)
+    debug(past, command.session.home, leave=command.session.close, **options)
+
+
+@flow_program.command(name="rerun", context_settings=CONTEXT)
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@attempt_option
+@click.pass_obj
+def rerun_command(command: Command, /, path: str, attempt: int | None) -> int:
+    """Run the step of a task again, with its old inputs, and show what comes out differently."""
+    past = find_past_task(command.flow(), TaskPath.parse(path), attempt)
+    return rerun(past, command.archive(), command.session.home)
 
 
 flow_program.add_command(tag)

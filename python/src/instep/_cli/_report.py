@@ -56,9 +56,18 @@ def _report_task(session: Session, run: Run, graph: Graph, task: TaskRecord) -> 
         click.echo(f"  Log:   {log}", err=True)
     path = f"{run.run_id}/{task.step}/{task.task_id}"
     program = session.flow.program
-    # A flow that was typed at R's prompt has no file that a person could name, so no program.
-    command = f"{program} logs {path}" if program else f'cat(task_client("{run.flow}/{path}")$stderr)'
-    click.echo(f"  To see what the task wrote:  {click.style(command, bold=True)}", err=True)
+    if program:
+        _hint("To see what the task wrote:", f"{program} logs {path}")
+        _hint("To look into it:", f"{program} debug {path}")
+        # Without a name, resume goes on from the last run that was itself no resumed one.
+        origin = f" --origin-run-id {run.run_id}" if run.origin_run_id else ""
+        _hint("To go on from here:", f"{program} resume{origin}")
+    else:  # a flow that was typed at R's prompt has no file that a person could name, so no program
+        _hint("To see what the task wrote:", f'cat(task_client("{run.flow}/{path}")$stderr)')
+
+
+def _hint(what: str, command: str) -> None:
+    click.echo(f"  {what:<28} {click.style(command, bold=True)}", err=True)
 
 
 def _place(run: Run, graph: Graph, task: TaskRecord | None) -> str:

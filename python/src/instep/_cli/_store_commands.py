@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from instep._archive import Archive, archive
+from instep._archive import Archive, archive, close_all
+from instep._cli._debug import attempt_option, debug, debug_options, find_past_task
 from instep._cli._diff import show_diff
 from instep._cli._inspect import TaskPath, dump, dump_options, log_options, show_logs
 from instep._cli._program import CONTEXT, Program, mark
+from instep._cli._rerun import rerun
 from instep._client import RUN_STATUSES, Flow, Run, flow_of
 from instep._format import clock, counted, duration
+from instep._home import client_home
 from instep.errors import PathspecInvalidError, UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +86,26 @@ def dump_command(path: str, **options: Any) -> None:
 def diff_command(before: str, after: str) -> None:
     """Show how two runs differ: parameters, code, steps, artifacts. RUN1 and RUN2 are as in show."""
     show_diff(_run(before), _run(after))
+
+
+@store_program.command(name="debug", context_settings=CONTEXT)
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@debug_options
+def debug_command(path: str, attempt: int | None, **options: Any) -> None:
+    """Open a prompt with what a task saw, to find out why it failed. RUN is as in show."""
+    flow, parts = _split(path)
+    past = find_past_task(flow, TaskPath.parse("/".join(parts)), attempt)
+    debug(past, client_home(), leave=close_all, **options)
+
+
+@store_program.command(name="rerun", context_settings=CONTEXT)
+@click.argument("path", metavar="RUN/STEP[/TASK]")
+@attempt_option
+def rerun_command(path: str, attempt: int | None) -> int:
+    """Run the step of a task again, with its old inputs, and show what comes out differently. RUN is as in show."""
+    flow, parts = _split(path)
+    past = find_past_task(flow, TaskPath.parse("/".join(parts)), attempt)
+    return rerun(past, archive(), client_home())
 
 
 def _run(path: str) -> Run:
