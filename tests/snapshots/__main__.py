@@ -29,6 +29,8 @@ def write(path: Path) -> None:
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    chosen = [path for path in sorted(TEXTS.rglob("*.txt")) if not words or any(w in str(path) for w in words)]
+    chosen = [
+        path for path in sorted(TEXTS.rglob("*.txt")) if not words or any(w in str(path) for w in words)
+    ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(write, chosen))

@@ -48,7 +48,9 @@ class Transcript:
         about, *parts = re.split(r"^--- (.+)\n", text, flags=re.M)
         sections = dict(zip(parts[::2], parts[1::2], strict=True))
         commands = re.findall(r"^\$ (.+)$", sections.pop(TERMINAL), re.M)
-        return cls(about.strip(), {name: body.strip("\n") for name, body in sections.items()}, tuple(commands))
+        return cls(
+            about.strip(), {name: body.strip("\n") for name, body in sections.items()}, tuple(commands)
+        )
 
     def play(self, run: Run) -> str:
         """Runs the commands, and writes the transcript as it is now."""
