@@ -128,7 +128,6 @@ declared_frame <- function(x) {
 declared_atomic <- function(x) {
   if (is.factor(x)) return(declared_factor(x))
   if (inherits(x, "special")) return(keep(x, unclass(x)))
-  if (is.character(x) && is.null(dim(x))) return(declared_text(x))
   if (!is.null(attr(x, "instep_time"))) return(declared_times(x))
   if (inherits(x, "integer64")) return(declared_long(x))
   if (inherits(x, "Date")) storage.mode(x) <- "double"
@@ -148,13 +147,7 @@ keep <- function(x, y) {
   y
 }
 
-# Python has lists of text, which say nothing of their type when there is no text in them.
-declared_text <- function(x) {
-  if (!all(is.na(x)) || length(x) == 1 || !is.null(names(x))) return(x)
-  lapply(x, \(y) NULL)
-}
-
-# Python has lists of times of day, too.
+# Python has lists of times of day, which say nothing of their type when there is none in them.
 declared_times <- function(x) {
   if (length(x) == 1 && is.null(names(x)) || !all(is.na(x))) return(x)
   if (is.null(names(x))) lapply(x, \(y) NULL) else keep(x, rep(NA_character_, length(x)))
