@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def is_small(path: Path) -> bool:
     )
 
 
-SMALL = sorted(filter(is_small, EXAMPLES.rglob("*.*")))
+DEBUG = sorted((EXAMPLES / "debug").glob("debug.*"))
+SMALL = sorted(path for path in EXAMPLES.rglob("*.*") if is_small(path) and path not in DEBUG)
 
 
 def test_every_small_example_is_found() -> None:
@@ -59,3 +61,18 @@ def test_example_prints_what_its_header_says(project: Project, path: Path) -> No
     assert promised
     for line in promised:
         assert line in done.text
+
+
+@pytest.mark.parametrize("path", DEBUG, ids=lambda path: path.name)
+def test_example_of_debugging_fails_and_is_looked_into_as_its_header_says(
+    project: Project, path: Path
+) -> None:
+    shutil.copytree(path.parent, project.folder / "examples/debug", ignore=shutil.ignore_patterns(".instep"))
+    run, promised = header(path)
+    lines = [re.sub(r"^# ?", "", line) for line in path.read_text(encoding="utf-8").splitlines()]
+    start = lines.index("Fails with:") + 1
+    failed = project.call(*run, "--max-workers", "1", expect=1)
+    for line in lines[start : start + 3]:
+        assert line.strip() in failed.text
+    command = next(shlex.split(line)[2:] for line in lines if line.startswith("Then:"))
+    assert project.call(*command).stdout.split() == " ".join(promised).split()

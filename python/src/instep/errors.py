@@ -39,6 +39,7 @@ parse a message. Errors that a server reports carry the same name in every langu
     │   ├── ValueDecodeError            a stored value cannot be read
     │   ├── ServerFailedError           the orchestrator could not be started, or is gone
     │   ├── OpenerFailedError           the process that holds an object of the other language could not be started, or is gone
+    │   ├── InterpreterFailedError      the interpreter for looking at a task again could not be started
     │   └── TransportError              a call failed on its way
     └── InstepInternalError             a bug in Instep
 """
