@@ -19,7 +19,7 @@ lint: setup ## Checks format, style and the contract.
 types: setup ## Checks Python types.
 	@scripts/types.sh
 
-docs: setup ## Writes docs/values.md from measurements; the R package's NAMESPACE and man/ from its comments.
+docs: setup ## Writes docs/values.md from measurements; docs/statements.md from tests; the R package's NAMESPACE and man/ from its comments.
 	@scripts/document.sh
 
 gen: setup ## Writes what is generated from proto/ and from the C++ sources.

@@ -286,8 +286,8 @@ def second(store: Path) -> Iterator[Run]:
         run.remove_tags(run.user_tags)
 
 
+@pytest.mark.holds("9.2 9.3", "python")
 def test_tags_are_changed_for_all_who_look(second: Run) -> None:
-    """Semantics 9.2, 9.3."""
     held = second["start"].task
     second.add_tag("a")
     second.add_tags(["b", "c c", "ä"])
@@ -303,8 +303,8 @@ def test_tags_are_changed_for_all_who_look(second: Run) -> None:
     assert second.user_tags == {"ä", "e", "f"}
 
 
+@pytest.mark.holds("9.4 9.5", "python")
 def test_system_tags_stay(second: Run) -> None:
-    """Semantics 9.4, 9.5."""
     second.add_tags(["user:ada", "mine"])
     assert second.user_tags == {"mine"}
     with pytest.raises(errors.TagInvalidError, match="system tag"):
@@ -312,26 +312,26 @@ def test_system_tags_stay(second: Run) -> None:
     assert second.user_tags == {"mine"}
 
 
+@pytest.mark.holds("9.7", "python")
 @pytest.mark.parametrize(
     "tag",
     ["", "x" * 501, "\ud800", b"bytes", 7, None, ["good", 7], [str(number) for number in range(51)]],
     ids=["empty", "long", "surrogate", "bytes", "number", "none", "mixed", "many"],
 )
 def test_a_bad_tag_changes_nothing(second: Run, tag: str) -> None:
-    """Semantics 9.7."""
     with pytest.raises(errors.TagInvalidError):
         second.add_tag(tag)
     assert second.user_tags == frozenset()
 
 
+@pytest.mark.holds("9.6", "python")
 def test_nothing_cannot_be_replaced_by_nothing(second: Run) -> None:
-    """Semantics 9.6."""
     with pytest.raises(errors.TagInvalidError):
         second.replace_tags([], [])
 
 
+@pytest.mark.holds("9.8 9.9 11.17", "python")
 def test_what_is_outside_of_the_namespace_is_not_seen(first: Run, second: Run) -> None:
-    """Semantics 9.8, 9.9, 11.17."""
     assert namespace("first") == get_namespace() == "first"
     assert [flow.id for flow in Instep()] == ["Greeting"]
     assert list(Flow("Greeting")) == [first] == [Flow("Greeting").latest_run]
@@ -369,8 +369,8 @@ def test_a_namespace_that_is_no_tag_is_refused(name: str) -> None:
         namespace(name)
 
 
+@pytest.mark.holds("11.13", "python")
 def test_a_pickled_object_keeps_its_namespace(first: Run, second: Run) -> None:
-    """Semantics 11.13."""
     namespace(None)
     pickled = pickle.dumps((Run(second.pathspec), Run(second.pathspec)["start"].task.at_attempt(0)))
     namespace("first")
@@ -388,8 +388,8 @@ def test_a_pickled_object_finds_its_store_from_another_folder(
     assert pickle.loads(pickled).data == "world"
 
 
+@pytest.mark.holds("9.10", "python")
 def test_runs_are_searched_by_status_time_step_and_tags(first: Run, second: Run) -> None:
-    """Semantics 9.10."""
     flow = Flow("Greeting")
     assert list(flow.runs(status="succeeded")) == [second, first]
     assert list(flow.runs(status=["failed", "cancelled"])) == []
@@ -400,8 +400,8 @@ def test_runs_are_searched_by_status_time_step_and_tags(first: Run, second: Run)
     assert [run.id for run in Flow("Failing").runs(status="failed")] == ["1"]
 
 
+@pytest.mark.holds("9.10", "python")
 def test_tasks_and_steps_are_searched_by_tags_and_status(first: Run, failed: Run) -> None:
-    """Semantics 9.10."""
     assert [task.index for task in failed["fit"].tasks(status="failed")] == [1]
     assert [task.index for task in failed["fit"].tasks(status=["failed", "succeeded"])] == [1, 0]
     assert len(list(first["greet"].tasks("first"))) == 3
@@ -418,8 +418,8 @@ def test_a_search_for_what_cannot_be_is_refused(filters: dict[str, Any]) -> None
         Flow("Greeting").runs(**filters)
 
 
+@pytest.mark.holds("11.11", "python")
 def test_relatives_are_exactly_the_direct_ones(first: Run) -> None:
-    """Semantics 11.11."""
     start, end = first["start"].task, first["end"].task
     assert [task.index for task in start.child_tasks] == [0, 1, 2]
     for task in first["greet"]:
@@ -431,8 +431,8 @@ def test_relatives_are_exactly_the_direct_ones(first: Run) -> None:
     assert (list(first["start"].parent_steps), list(first["end"].child_steps)) == ([], [])
 
 
+@pytest.mark.holds("11.9 8.7", "python")
 def test_metadata_tell_of_attempts(first: Run, failed: Run) -> None:
-    """Semantics 11.9, 8.7."""
     task = first["start"].task
     assert [(entry.value, entry.task) for entry in task.metadata if entry.type == "attempt"] == [("0", task)]
     assert task.metadata_dict["attempt-ok"] == "True"
@@ -443,9 +443,9 @@ def test_metadata_tell_of_attempts(first: Run, failed: Run) -> None:
     assert task.runtime_name == "local"
 
 
+@pytest.mark.holds("11.12", "python")
 @pytest.mark.parametrize("attempt", [-1, 1, 99, "0", 0.0, False])
 def test_an_attempt_that_cannot_be_is_not_found(first: Run, attempt: int) -> None:
-    """Semantics 11.12."""
     for cls, path in ((Task, "start/1"), (DataArtifact, "start/1/who")):
         with pytest.raises(errors.AttemptUnknownError):
             cls(f"{first.pathspec}/{path}", attempt=attempt)

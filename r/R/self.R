@@ -188,12 +188,13 @@ foreach_item <- function(state, level) {
   key <- paste0(" item ", level) # a space: no artifact has such a name
   if (!exists(key, state$loaded, inherits = FALSE)) {
     frame <- state$task$foreach[[level]]
-    item <- if (!is.null(frame$items)) {
-      decode_item(
-        input_manifest(frame$items, state$fetch), frame$index, state$fetch,
-        name = frame$variable, heed = heed_reading(state$task), error_call = NULL
-      )
+    if (is.null(state$inputs[[frame$variable]]) && !exists(frame$variable, state$assigned, inherits = FALSE)) {
+      return(NULL)
     }
+    item <- decode_item(
+      input_manifest(frame$items, state$fetch), frame$index, state$fetch,
+      name = frame$variable, heed = heed_reading(state$task), error_call = NULL
+    )
     assign(key, item, state$loaded)
   }
   get(key, state$loaded)

@@ -71,6 +71,7 @@ def run_first(rig: Rig, hands: Hands, case: str) -> Any:
     return rig.finish(run)
 
 
+@pytest.mark.holds("8.3 8.4 8.5 8.6 8.7", "python", "r", "mixed")
 @pytest.mark.parametrize(
     ("case", "step", "expected"),
     [
@@ -82,7 +83,7 @@ def run_first(rig: Rig, hands: Hands, case: str) -> Any:
     ],
 )
 def test_example_of_the_semantics(play, case: str, step: str, expected: str) -> None:
-    """8.3 to 8.7, and the example table."""
+    """The example table."""
     rig, hands = play(EACH)
     origin = run_first(rig, hands, case)
     run = resume(rig, origin.run_id, step=step)
@@ -107,8 +108,9 @@ def test_example_of_the_semantics(play, case: str, step: str, expected: str) -> 
             assert rig.artifacts(origin, task.cloned_from.task_id) == artifacts
 
 
+@pytest.mark.holds("8.4 8.9", "python", "r", "mixed")
 def test_task_that_runs_sees_what_its_origin_saw(play) -> None:
-    """8.4, 8.9: inputs, foreach frames, joins and the origin's id."""
+    """Inputs, foreach frames, joins and the origin's id."""
     rig, hands = play(EACH)
     origin = run_first(rig, hands, "item failed")
     run = resume(rig, origin.run_id)
@@ -168,8 +170,9 @@ def through(rig: Rig, hands: Hands, steps: Sequence[str], **fields: Any) -> Any:
     return rig.finish(run)
 
 
+@pytest.mark.holds("8.16", "python", "r", "mixed")
 def test_resumed_run_can_be_resumed(play) -> None:
-    """8.16, and logs and attempts of clones of clones."""
+    """Logs and attempts of clones of clones."""
     rig, hands = play(LINE)
     first = rig.submit("origin")
     worker = hands.take("start")
@@ -195,8 +198,9 @@ def test_resumed_run_can_be_resumed(play) -> None:
     assert rig.artifacts(third, start.task_id) == {"x": "1"}
 
 
+@pytest.mark.holds("8.7", "python", "r", "mixed")
 def test_clone_has_the_last_attempt_of_its_origin(play) -> None:
-    """8.7: one attempt, that which succeeded."""
+    """One attempt, that which succeeded."""
     rig, hands = play([StepDef("start", ["end"], decorators={"retry": {"times": 2}}), StepDef("end")])
     origin = rig.submit("origin")
     hands.fail("start")
@@ -213,8 +217,8 @@ def test_clone_has_the_last_attempt_of_its_origin(play) -> None:
     assert rig.log(run, start.task_id, STDOUT) == "second try\n"
 
 
+@pytest.mark.holds("8.13", "python", "r", "mixed")
 def test_caught_task_counts_as_succeeded(play) -> None:
-    """8.13."""
     flow = [
         StepDef("start", ["middle"]),
         StepDef("middle", ["end"], decorators={"catch": {"var": "ex"}}),
@@ -243,8 +247,8 @@ LOOP = [
 ]
 
 
+@pytest.mark.holds("8.14", "python", "r", "mixed")
 def test_rounds_of_a_recursion_are_cloned_one_by_one(play) -> None:
-    """8.14."""
     rig, hands = play(LOOP)
     origin = rig.submit("origin", max_workers=9)
     hands.succeed("start", outputs={"xs": "two"}, foreach_count=2)
@@ -272,8 +276,8 @@ def test_rounds_of_a_recursion_are_cloned_one_by_one(play) -> None:
     assert ("out", [1], False) in became
 
 
+@pytest.mark.holds("8.15", "python", "r", "mixed")
 def test_split_that_runs_again_runs_all_its_items_again(play) -> None:
-    """8.15."""
     rig, hands = play(EACH)
     origin = run_first(rig, hands, "join failed")
     run = resume(rig, origin.run_id, step="start")
@@ -289,8 +293,8 @@ def test_split_that_runs_again_runs_all_its_items_again(play) -> None:
     }
 
 
+@pytest.mark.holds("8.10 8.11", "python", "r", "mixed")
 def test_parameters_and_tags_are_those_of_the_origin(play, refusal) -> None:
-    """8.10 and 8.11."""
     parameter = graph_pb2.ParameterSpec(name="p", variable="p", default=value("default"))
     rig, hands = play(LINE, parameters=[parameter])
     given = [control_service_pb2.ParameterValue(name="p", manifest=value("given"))]
@@ -304,8 +308,8 @@ def test_parameters_and_tags_are_those_of_the_origin(play, refusal) -> None:
     assert {rig.artifacts(run, task.task_id)["p"] for task in rig.tasks(rig.finish(run))} == {"given"}
 
 
+@pytest.mark.holds("8.2 8.5", "python", "r", "mixed")
 def test_unknown_origin_or_step_is_refused(play, refusal) -> None:
-    """8.2 and 8.5."""
     rig, hands = play(LINE)
     for unknown in ("1", "x", "-1"):
         refused = refusal(resume, rig, unknown)
@@ -320,8 +324,9 @@ def test_unknown_origin_or_step_is_refused(play, refusal) -> None:
     assert [run.run_id for run in rig.call("ListRuns").runs] == [origin.run_id]
 
 
+@pytest.mark.holds("4.10", "python", "r", "mixed")
 def test_too_many_items_can_be_allowed_when_resumed(play) -> None:
-    """4.10: the split itself succeeded, so that it is cloned."""
+    """The split itself succeeded, so that it is cloned."""
     rig, hands = play(EACH)
     origin = rig.submit("origin", max_num_splits=2)
     hands.succeed("start", **ITEMS)

@@ -214,8 +214,8 @@ def test_artifact_that_is_not_touched_is_not_read(project: Project) -> None:
     assert project.read(data) == [1, 1, True, True]
 
 
+@pytest.mark.holds("7.4 7.13 11.5 11.7", "python")
 def test_caught_and_retried_tasks_say_so(project: Project) -> None:
-    """Semantics 7.4, 7.13, 11.5, 11.7."""
     project.write(
         "policy.py",
         """
@@ -280,8 +280,8 @@ def test_caught_and_retried_tasks_say_so(project: Project) -> None:
     assert project.call("look.py").stdout == "looked\n"
 
 
+@pytest.mark.holds("9.3 10.2 11.11 11.14", "python")
 def test_objects_of_a_running_task_can_be_stored_and_tag_their_run(project: Project) -> None:
-    """Semantics 9.3, 10.2, 11.11, 11.14."""
     project.write(
         "own.py",
         """
@@ -337,8 +337,9 @@ def test_objects_of_a_running_task_can_be_stored_and_tag_their_run(project: Proj
     assert project.call("stored.py").stdout == "stored\n"
 
 
+@pytest.mark.holds("11.11", "python", "r")
 def test_relatives_are_exact_in_every_kind_of_graph(project: Project) -> None:
-    """Semantics 11.11, for static splits, nested foreach, joins, switches and recursion in both languages."""
+    """Static splits, nested foreach, joins, switches and recursion in both languages."""
     project.write(
         "graph.py",
         """

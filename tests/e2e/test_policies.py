@@ -71,8 +71,9 @@ R_STEPS = r"""
 """
 
 
+@pytest.mark.holds("7.3 7.4 7.7 7.8 7.9", "python", "r")
 def test_each_failure_is_what_it_was_and_policies_may_name_it(project: Project) -> None:
-    """7.3, 7.4, 7.7 to 7.9: errors by class, crashes and want of memory, in both languages."""
+    """Errors by class, crashes and want of memory, in both languages."""
     file = project.write("policies.py", PYTHON_STEPS)
     project.write("policies.R", R_STEPS)
     done = project.call(file.name, "run")
@@ -91,6 +92,7 @@ def test_each_failure_is_what_it_was_and_policies_may_name_it(project: Project) 
         assert text.endswith(f" MB of memory, and its step declares memory={declared}.")
 
 
+@pytest.mark.holds("7.16 7.17 4.11", "python", "r")
 @pytest.mark.parametrize(
     ("option", "status", "text"),
     [
@@ -102,7 +104,7 @@ def test_each_failure_is_what_it_was_and_policies_may_name_it(project: Project) 
 def test_with_that_cannot_be_is_refused_before_the_run(
     project: Project, option: str, status: int, text: str
 ) -> None:
-    """7.16, 7.17, 4.11: nothing is recorded."""
+    """Nothing is recorded."""
     file = project.write("policies.py", PYTHON_STEPS)
     project.write("policies.R", R_STEPS)
     done = project.call(file.name, "run", "--with", option, "--run-id-file", "id", expect=status)

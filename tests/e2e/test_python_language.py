@@ -86,8 +86,8 @@ class Sample(FlowSpec):
 """
 
 
+@pytest.mark.holds("5.1 5.4 5.5 5.7 5.8", "python")
 def test_rounds_and_switches_in_a_foreach(project: Project) -> None:
-    """5.1, 5.4, 5.5, 5.7, 5.8."""
     project.call(flow(project, ROUNDS), "run")
     assert project.read("Run('Sample/1').data.all") == [[1, 1], [1, 3], [0, 2]]
     assert project.read("Run('Sample/1').data.right") is True
@@ -114,6 +114,7 @@ class Sample(FlowSpec):
 """
 
 
+@pytest.mark.holds("5.2 5.3", "python")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -123,14 +124,13 @@ class Sample(FlowSpec):
     ],
 )
 def test_value_that_chooses_nothing_fails_the_task(project: Project, body: str, words: list[str]) -> None:
-    """5.2, 5.3."""
     done = project.call(flow(project, SWITCH.format(body=body)), "run", expect=1)
     for word in words:
         assert word in done.text
 
 
+@pytest.mark.holds("5.1", "python")
 def test_steps_of_paths_not_taken_are_not_listed(project: Project) -> None:
-    """5.1."""
     project.call(flow(project, SWITCH.format(body="self.answer = 'no'")), "run")
     assert project.read("[step.id for step in Run('Sample/1')]") == ["end", "b", "start"]
 
@@ -184,8 +184,8 @@ class Sample(FlowSpec):
 """
 
 
+@pytest.mark.holds("7.3 7.4 7.5 7.7 7.9 7.10 7.11 7.12 7.15 7.18", "python")
 def test_retries_limits_and_errors_that_are_handled(project: Project) -> None:
-    """7.3 to 7.5, 7.7, 7.9 to 7.12, 7.15, 7.18."""
     done = project.call(flow(project, POLICIES), "run")
     assert "Task failed, and the error was caught: KeyError: 'key'" in done.text
     assert "Task failed after" in done.text
@@ -223,8 +223,8 @@ class Sample(FlowSpec):
 """
 
 
+@pytest.mark.holds("7.16", "python")
 def test_with_adds_a_decorator_to_steps_without_it(project: Project) -> None:
-    """7.16."""
     project.write("fail", "")
     file = flow(project, PLAIN.format(decorators=""))
     project.call(file, "run", expect=1)
@@ -235,6 +235,7 @@ def test_with_adds_a_decorator_to_steps_without_it(project: Project) -> None:
     )
 
 
+@pytest.mark.holds("7.3 7.15 7.17", "python")
 @pytest.mark.parametrize(
     ("decorators", "words"),
     [
@@ -249,7 +250,6 @@ def test_with_adds_a_decorator_to_steps_without_it(project: Project) -> None:
 def test_wrong_decorators_are_refused_with_their_place(
     project: Project, decorators: str, words: list[str]
 ) -> None:
-    """7.3, 7.15, 7.17."""
     done = project.call(flow(project, PLAIN.format(decorators=decorators)), "check", expect=1)
     for word in words:
         assert word in done.text
@@ -308,8 +308,8 @@ class Sample(Base):
 """
 
 
+@pytest.mark.holds("1.8 6.1 6.8 6.9 6.10 6.11 6.13 6.14 6.16 6.17 6.19 9.12", "python")
 def test_settings_of_a_flow(project: Project) -> None:
-    """1.8, 6.1, 6.8 to 6.19, 9.12."""
     project.environment["INSTEP_USER"] = "ada"
     project.write("cfg.json", '{"project": "pr", "folds": 3, "choice": "go", "deep": {"list": [{"x": 1}]}}')
     project.write("prices.csv", "1,2")
@@ -335,6 +335,7 @@ def test_settings_of_a_flow(project: Project) -> None:
     assert project.read("Run('Sample/2').data.seen")[:4] == seen[:4]
 
 
+@pytest.mark.holds("6.13 6.18", "python")
 @pytest.mark.parametrize(
     ("top", "arguments", "words"),
     [
@@ -347,7 +348,6 @@ def test_settings_of_a_flow(project: Project) -> None:
 def test_settings_that_cannot_be_read_are_wrong_usage(
     project: Project, top: list[str], arguments: list[str], words: list[str]
 ) -> None:
-    """6.13, 6.18."""
     project.write("cfg.json", '{"project": "pr", "folds": 3, "choice": "go"}')
     project.write("prices.csv", "1,2")
     file = flow(project, SETTINGS)
@@ -366,6 +366,7 @@ class Sample(FlowSpec):
 """
 
 
+@pytest.mark.holds("6.8", "python")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -377,7 +378,6 @@ class Sample(FlowSpec):
 def test_default_that_fails_ends_the_run_before_any_task(
     project: Project, body: str, words: list[str]
 ) -> None:
-    """6.8."""
     file = flow(project, BY_FUNCTION.format(body=body))
     done = project.call(file, "run", expect=1)
     for word in words:
@@ -387,8 +387,8 @@ def test_default_that_fails_ends_the_run_before_any_task(
     project.call(file, "resume")  # never called again
 
 
+@pytest.mark.holds("6.14 6.18", "python")
 def test_config_that_the_class_body_needs_is_wrong_usage_when_missing(project: Project) -> None:
-    """6.14, 6.18."""
     body = """
     class Sample(FlowSpec):
         cfg = Config("cfg", required=True)
@@ -409,8 +409,8 @@ def test_config_that_the_class_body_needs_is_wrong_usage_when_missing(project: P
     assert project.read("Run('Sample/3')['start'].task.data.folds") == 4
 
 
+@pytest.mark.holds("6.14 8.10", "python")
 def test_resumed_run_has_the_configs_of_its_origin(project: Project) -> None:
-    """6.14, 8.10."""
     body = """
     class Sample(FlowSpec):
         cfg = Config("cfg", default_value={"folds": 3})
@@ -465,8 +465,8 @@ class Sample(FlowSpec):
 """
 
 
+@pytest.mark.holds("8.1 8.2 8.3 8.4 8.5 8.9 8.10 8.11 8.16", "python")
 def test_resume_runs_what_failed_and_what_follows(project: Project) -> None:
-    """8.1 to 8.5, 8.9 to 8.11, 8.16."""
     project.write("fail", "")
     file = flow(project, WORK)
     project.call(file, "run", "--tag", "mine", "--folds", "10", "--max-workers", "1", expect=1)
@@ -488,8 +488,8 @@ def test_resume_runs_what_failed_and_what_follows(project: Project) -> None:
     assert project.read("Run('Sample/4').data.ys") == [11, 21, 31]
 
 
+@pytest.mark.holds("8.2 8.5 8.10", "python")
 def test_resume_refuses_what_is_not_there(project: Project) -> None:
-    """8.2, 8.5, 8.10."""
     file = flow(project, WORK)
     assert "There is no run of flow 'Sample' to resume." in project.call(file, "resume", expect=1).stderr
     project.call(file, "run")
@@ -559,8 +559,8 @@ def test_what_changed_in_a_function_of_the_other_language_runs_again(project: Pr
 # Tags (9), logs (12), dump (13).
 
 
+@pytest.mark.holds("9.3 9.4 9.5 9.6 9.7 9.8 13.8", "python")
 def test_tags_change_on_the_command_line(project: Project) -> None:
-    """9.3 to 9.8, 13.8."""
     project.environment["INSTEP_USER"] = "ada"
     file = flow(project, PLAIN.format(decorators=""))
     project.call(file, "run", "--tag", "a b", "--tag", "ü", "--tag", "ü")
@@ -580,8 +580,8 @@ def test_tags_change_on_the_command_line(project: Project) -> None:
     project.call(file, "tag", "add", "--run-id", "1", "", expect=1)
 
 
+@pytest.mark.holds("12.3", "python")
 def test_log_that_is_too_long_is_cut_with_a_line_that_says_so(project: Project) -> None:
-    """12.3."""
     body = """
     class Sample(FlowSpec):
         @step
@@ -595,8 +595,8 @@ def test_log_that_is_too_long_is_cut_with_a_line_that_says_so(project: Project) 
     assert any("cut" in line for line in lines)
 
 
+@pytest.mark.holds("13.7", "python")
 def test_dump_writes_a_dictionary_with_an_entry_for_each_task(project: Project) -> None:
-    """13.7."""
     file = flow(project, WORK)
     project.call(file, "run")
     project.call(file, "dump", "1/work", "--include", "x,absent", "--file", "out.pickle")
@@ -614,8 +614,8 @@ def test_output_that_cannot_be_written_is_told(project: Project) -> None:
     assert done.stderr == "Error: Can't write the output: No space left on device.\n"
 
 
+@pytest.mark.holds("10.1 10.2 10.4", "python")
 def test_current_tells_of_the_run_and_gives_client_objects(project: Project) -> None:
-    """10.1, 10.2, 10.4."""
     body = """
     class Sample(FlowSpec):
         folds = Parameter("folds", default=2)

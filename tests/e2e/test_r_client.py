@@ -84,8 +84,8 @@ def check(project: Project, code: str) -> None:
     assert project.r(f"{CHECKED}\n{code}\n    cat('looked')").endswith("looked")
 
 
+@pytest.mark.holds("11.1 11.2 11.3 11.4 11.5 11.6 11.7 11.8 11.10 11.11 11.15 15.11", "r")
 def test_objects_lead_to_each_other(ran: Project) -> None:
-    """11.1 to 11.8, 11.10, 11.11, 11.15 and 15.11."""
     check(
         ran,
         """
@@ -125,8 +125,8 @@ def test_objects_lead_to_each_other(ran: Project) -> None:
     )
 
 
+@pytest.mark.holds("7.4 7.5 8.7 8.8 11.7 11.9 11.12", "r")
 def test_attempts_and_metadata_are_told(ran: Project) -> None:
-    """7.4, 7.5, 8.7, 8.8, 11.7, 11.9 and 11.12."""
     check(
         ran,
         """
@@ -153,8 +153,8 @@ def test_attempts_and_metadata_are_told(ran: Project) -> None:
     )
 
 
+@pytest.mark.holds("12.1 12.2 8.11", "r")
 def test_logs_are_text_and_lines(ran: Project) -> None:
-    """12.1, 12.2 and 8.11."""
     check(
         ran,
         """
@@ -170,8 +170,9 @@ def test_logs_are_text_and_lines(ran: Project) -> None:
     )
 
 
+@pytest.mark.holds("9.10", "r")
 def test_tables_are_filtered_in_the_database(ran: Project) -> None:
-    """9.10, and the tables."""
+    """The tables."""
     check(
         ran,
         """
@@ -196,8 +197,8 @@ def test_tables_are_filtered_in_the_database(ran: Project) -> None:
     )
 
 
+@pytest.mark.holds("9.1 9.2 9.3 9.4 9.5 9.6 9.7", "r")
 def test_tags_change_all_at_once_or_not_at_all(ran: Project) -> None:
-    """9.1 to 9.7."""
     check(
         ran,
         """
@@ -219,8 +220,8 @@ def test_tags_change_all_at_once_or_not_at_all(ran: Project) -> None:
     )
 
 
+@pytest.mark.holds("9.8 9.9 10.2 11.17", "r")
 def test_namespace_is_no_absence(ran: Project) -> None:
-    """9.8, 9.9, 10.2 and 11.17."""
     check(
         ran,
         """
@@ -245,8 +246,8 @@ def test_namespace_is_no_absence(ran: Project) -> None:
     )
 
 
+@pytest.mark.holds("11.1 11.2 11.8", "r")
 def test_errors_name_what_is_missing_and_what_there_is(ran: Project) -> None:
-    """11.1, 11.2 and 11.8."""
     shown = ran.r(
         """
         told <- function(code) cat(cli::ansi_strip(conditionMessage(tryCatch(code, error = identity))), "\n")

@@ -182,8 +182,9 @@ BROKEN_DEFAULT = r"""
 """
 
 
+@pytest.mark.holds("5.1 5.4 5.5 5.7 5.8", "r")
 def test_rounds_in_a_foreach_and_a_switch_that_meets_again(project: Project) -> None:
-    """5.1, 5.4, 5.5, 5.7, 5.8: each round is a task; targets that are not chosen get none."""
+    """Each round is a task; targets that are not chosen get none."""
     project.write("rounds.R", ROUNDS)
     project.call("rounds.R", "run")
     data = project.read(
@@ -196,6 +197,7 @@ def test_rounds_in_a_foreach_and_a_switch_that_meets_again(project: Project) -> 
     assert data[4] == ["begin", "choose", "end", "gather", "rest", "start", "wait", "work"]
 
 
+@pytest.mark.holds("5.2 5.3", "r")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -205,15 +207,16 @@ def test_rounds_in_a_foreach_and_a_switch_that_meets_again(project: Project) -> 
     ],
 )
 def test_a_value_that_chooses_nothing_fails_the_task(project: Project, body: str, words: list[str]) -> None:
-    """5.2, 5.3: the message has the variable, the value and the keys."""
+    """The message has the variable, the value and the keys."""
     project.write("choice.R", CHOICE.replace("{body}", body))
     done = project.call("choice.R", "run", expect=1)
     for word in [*words, "'start'"]:
         assert word in done.text
 
 
+@pytest.mark.holds("7.3 7.5 7.9 7.10 7.11 7.12 7.15 7.18", "r")
 def test_retries_time_limits_and_errors_that_are_handled(project: Project) -> None:
-    """7.3, 7.5, 7.9 to 7.12, 7.15, 7.18, as R steps see them."""
+    """As R steps see them."""
     project.write("policies.R", POLICIES)
     project.call("policies.R", "run")
     data = project.read(
@@ -233,8 +236,9 @@ def test_retries_time_limits_and_errors_that_are_handled(project: Project) -> No
     assert data[4:] == ["instep_exception", True, True, True, ""]
 
 
+@pytest.mark.holds("7.17 14.3", "r")
 def test_wrong_decorators_and_switches_are_refused_with_their_place(project: Project) -> None:
-    """7.17, 14.3: the file and line of the R call, whatever file is run."""
+    """The file and line of the R call, whatever file is run."""
     for name, text in BAD.items():
         project.write(name, text)
     texts = [project.call(name, "run", expect=1).text for name in ("bad.R", "bad.py")]
@@ -244,8 +248,9 @@ def test_wrong_decorators_and_switches_are_refused_with_their_place(project: Pro
         assert "The switch in 'start' has no condition." in text
 
 
+@pytest.mark.holds("7.1 7.9", "r")
 def test_an_error_of_an_r_step_is_an_object_in_python(project: Project) -> None:
-    """7.1, 7.9: what R signalled, with its cause."""
+    """What R signalled, with its cause."""
     for name, text in ERRORS.items():
         project.write(name, text)
     project.call("errors.py", "run")
@@ -253,8 +258,8 @@ def test_an_error_of_an_r_step_is_an_object_in_python(project: Project) -> None:
     assert seen == ["fit_error", "high", "r", "low", 5]
 
 
+@pytest.mark.holds("6.5 6.8 6.11 6.13 6.14 6.16 6.17", "r")
 def test_configs_defaults_and_files_of_a_flow_in_r(project: Project) -> None:
-    """6.5, 6.8, 6.11, 6.13, 6.14, 6.16, 6.17."""
     project.write("settings.R", SETTINGS)
     project.write("settings.json", json.dumps({"project": "diamonds", "model": {"folds": 5, "times": 1}}))
     project.write("other.json", json.dumps({"project": "diamonds", "model": {"folds": 7, "times": 0}}))
@@ -273,16 +278,18 @@ def test_configs_defaults_and_files_of_a_flow_in_r(project: Project) -> None:
     assert data == [7, "me", ["a", "b"], "in step", 7, {"folds": 7, "times": 0}, names]
 
 
+@pytest.mark.holds("6.18", "r")
 def test_a_config_that_cannot_be_read_is_wrong_usage(project: Project) -> None:
-    """6.18: exit status 2, with the config named."""
+    """Exit status 2, with the config named."""
     project.write("settings.R", SETTINGS)
     done = project.call("settings.R", "run", expect=2)
     assert 'Config "settings" can\'t be read' in done.text
     assert "Backtrace" not in done.text
 
 
+@pytest.mark.holds("6.8", "r")
 def test_a_default_that_fails_ends_the_run_before_any_task(project: Project) -> None:
-    """6.8: with the parameter and the field named."""
+    """With the parameter and the field named."""
     project.write("broken.R", BROKEN_DEFAULT)
     done = project.call("broken.R", "run", expect=1)
     assert "Parameter 'p'" in done.text
@@ -358,8 +365,9 @@ def test_what_reaches_the_same_code_and_inputs_is_taken_over(project: Project) -
     assert project.read("Flow('Reused').latest_run.data.y") == 6
 
 
+@pytest.mark.holds("8.3 8.4 8.9 8.10 15.9", "r")
 def test_a_failed_run_in_r_is_resumed(project: Project) -> None:
-    """8.3, 8.4, 8.9, 8.10, 15.9: with the origin's parameters and configs, from run() as well."""
+    """With the origin's parameters and configs, from run() as well."""
     project.write(
         "resumed.R",
         r"""
@@ -401,8 +409,9 @@ def test_a_failed_run_in_r_is_resumed(project: Project) -> None:
     assert data[1][:2] == ["none", "1"]
 
 
+@pytest.mark.holds("10.1 10.2 10.4 10.5", "r")
 def test_a_step_in_r_knows_its_task(project: Project) -> None:
-    """10.1, 10.2, 10.4, 10.5: as the client shows it later."""
+    """As the client shows it later."""
     project.write(
         "known.R",
         r"""
@@ -446,8 +455,9 @@ def test_a_step_in_r_knows_its_task(project: Project) -> None:
     assert data == [[False, False, True], [True, True], "end", "start", [path, "start", f"Known/{run}"]]
 
 
+@pytest.mark.holds("13.2", "r")
 def test_what_a_script_cannot_start_is_said_without_a_backtrace(project: Project) -> None:
-    """13.2: exit status 1."""
+    """Exit status 1."""
     project.write("choice.R", CHOICE.replace("{body}", "NULL"))
     project.environment["INSTEP_PYTHON"] = "/nowhere/python"
     done = project.call("choice.R", "run", expect=1)
@@ -467,8 +477,9 @@ def test_a_flow_without_a_file_names_none_in_its_hints(project: Project) -> None
     assert "Typed.R logs" not in done.text
 
 
+@pytest.mark.holds("7.7 7.8 7.12", "r")
 def test_a_step_that_crashes_leaves_its_host_as_it_was(project: Project) -> None:
-    """7.7, 7.8, 7.12: the steps after it are forked as before, and have what the file made when it was loaded."""
+    """The steps after it are forked as before, and have what the file made when it was loaded."""
     project.write(
         "crash.R",
         r"""

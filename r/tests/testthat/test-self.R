@@ -61,16 +61,19 @@ test_that("in a foreach the innermost item is the input, and all levels are on t
     list(variable = "a", items = make_input("a", c("x", "y")), index = 1, count = 2),
     list(variable = "b", items = make_input("b", list(10, 20, 30)), index = 1, count = 3)
   )
-  self <- make_self(task = list(foreach = frames))
+  self <- make_self(a = c("x", "y"), b = list(10, 20, 30), task = list(foreach = frames))
   expect_identical(self$input, 20)
   expect_identical(self$index, 1L)
   expect_identical(self$foreach_stack(), list(list(1L, 2L, "y"), list(1L, 3L, 20)))
 })
 
 test_that("a level whose list was not carried on has no item", {
-  self <- make_self(task = list(foreach = list(list(variable = "a", index = 1, count = 2))))
+  frame <- list(variable = "a", items = make_input("a", c("x", "y")), index = 1, count = 2)
+  self <- make_self(task = list(foreach = list(frame)))
   expect_null(self$input)
   expect_identical(self$index, 1L)
+  self$a <- c("x", "y")
+  expect_identical(self$input, "y")
 })
 
 test_that("only values that can change without being assigned are looked at again", {
