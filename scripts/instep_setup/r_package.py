@@ -140,7 +140,9 @@ def _files() -> list[Path]:
 def _stamp(library: Path, built: str) -> dict[str, str]:
     wanted = " ".join(f"{package.name}>={package.version}" for package in needs.r_packages())
     source = fingerprint(_files(), wanted)
-    return {"source": source, "library": str(library), "built": built}
+    # Where R looks for packages: with others, the user's library may be another one.
+    looks = ":".join(os.environ.get(name, "") for name in ("R_LIBS", "R_LIBS_USER", "R_LIBS_SITE"))
+    return {"source": source, "library": str(library), "built": built, "looks": looks}
 
 
 def _built(library: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from instep_proto.v1 import control_service_pb2 as pb
@@ -108,9 +108,11 @@ def _item_value(session: Session, run: Run, task: TaskRecord, variable: str) -> 
     reader = ArtifactReader(session.connection)
     try:
         artifact = reader.get(run.flow, run.run_id, task.parent_task_ids[0], variable)
-        value = reader.item(artifact, task.index)
+        value: Any = reader.item(artifact, task.index)
     except InstepError:
         return None
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        value = value.item()  # a number of R is one of NumPy here, which is not what a person has written
     text = repr(value).replace("\n", " ")
     return text if len(text) <= ITEM_WIDTH else f"{text[: ITEM_WIDTH - 1]}…"
 
