@@ -348,6 +348,7 @@ void Decoder::set_colnames(SEXP x, const std::vector<Attr>& attrs) {
 cpp11::sexp Decoder::frame_column(const Slice& slice, const ColumnNode& column, const std::string& family,
                                   bool is_own) {
   if (column.logical == "struct") return inner_frame(slice, column, family, is_own);
+  require(column.columns.empty(), "A column that is no frame has columns inside.");
   const ColumnHints hints = this->hints(column.params, column.levels, column.attrs, is_own);
   cpp11::sexp out = decode_column(slice, column.logical, hints);
   set_attributes(out, column.attrs, is_own);

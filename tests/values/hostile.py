@@ -187,6 +187,9 @@ CASES: dict[str, bytes] = {
     "struct with an index": changed(
         RECORDS, _column(lambda column: setattr(column.columns[0], "index", True))
     ),
+    "column of numbers with columns inside": changed(
+        FRAME, _column(lambda column: column.columns.add(logical="float64"))
+    ),
     "structs nested too deep": changed(RECORDS, _column(_deep)),
     "struct with a short field": with_bytes(
         MANY_RECORDS, _lengths(ROWS, ROWS, ROWS), _lengths(ROWS, ROWS, ROWS - 1)

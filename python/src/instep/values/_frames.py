@@ -217,6 +217,8 @@ def _column(
     with reader.inside(found.step):
         if column.logical == STRUCT:
             _read_columns(reader, node, column, found, index)
+        elif column.columns:
+            reader.refuse(f"a column of type {column.logical!r} has columns inside")
         elif not (column.logical == LIST and kind.children) and not fits(column.logical, kind):
             reader.refuse(f"a column of type {column.logical!r} can't be stored as {kind.kind}")
         if column.attrs:
