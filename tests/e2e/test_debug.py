@@ -219,6 +219,14 @@ def test_a_step_runs_again_and_differences_are_told(churn: Project) -> None:
     assert stored(churn) == before
 
 
+def test_a_worker_that_dies_again_is_told_as_that(churn: Project) -> None:
+    churn.write("churn.py", PYTHON.replace("self.cities =", "os.kill(os.getpid(), 9); self.cities ="))
+    text = churn.call("churn.py", "rerun", task_of(churn, "start"), expect=1).text
+    assert "Now it failed." in text
+    assert "Its process ended before it reported (signal SIGKILL)." in text
+    assert "gone" not in text
+
+
 def test_what_is_not_there_is_said(churn: Project) -> None:
     assert "Step 'fit' of run Churn/1 has 2 tasks" in instep(churn, "debug", "1/fit", expect=1).text
     assert "has no attempt 3" in instep(churn, "debug", "1/end", "--attempt", "3", expect=1).text

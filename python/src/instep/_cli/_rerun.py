@@ -45,7 +45,7 @@ def rerun(past: PastTask, archive: Archive, home: Path) -> int:
         click.secho(f"\nNow it {'succeeded' if outcome == 'success' else 'failed'}. ({took})", bold=True)
         if what := _what(again):
             click.echo(f"  What:   {what}")
-        for mark, name, lines in _Comparison(past, archive, again).lines():
+        for mark, name, lines in _Comparison(past, archive, again).lines() if outcome else ():
             _show(mark, name, lines)
     click.echo("Nothing of this was stored in the run.")
     return SUCCESS if outcome == "success" else FAILURE
