@@ -31,7 +31,7 @@ class Step:
         foreach: Name of the artifact that it splits over.
         condition: Name of the artifact that chooses a case of the switch.
         join: It takes inputs.
-        py_with: Decorators in Python, a line each.
+        py_with: Decorators in Python, a line each; `#start` and `#end` mark the step itself.
         r_with: Decorators in R, with commas between.
     """
 
@@ -103,7 +103,10 @@ def plain(value: Any) -> Any:
 
 
 def _python_step(name: str, step: Step) -> str:
-    lines = [*step.py_with.splitlines(), "@step", f"def {name}(self{', inputs' if step.join else ''}):"]
+    marks = {"#start": "start=True", "#end": "end=True"}
+    decorators = [line for line in step.py_with.splitlines() if line not in marks]
+    arguments = ", ".join(marks[line] for line in step.py_with.splitlines() if line in marks)
+    lines = [*decorators, f"@step({arguments})" if arguments else "@step", f"def {name}(self{', inputs' if step.join else ''}):"]
     code = textwrap.dedent(step.py).strip("\n") or "pass"
     if isinstance(step.next, str):
         targets = [json.dumps(one) for one in step.next.split()]

@@ -41,13 +41,19 @@ step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, fo
     return(do.call(stats::step, list(flow, ...), quote = TRUE, envir = parent.frame()))
   }
   given <- step_arguments(list(...), step, r_function)
-  check_step_name(given$name)
+  withCallingHandlers(
+    {
+      check_step_name(given$name)
+      if (given$name %in% names(flow$steps)) {
+        abort("Flow {.val {flow$name}} already has a step {.val {given$name}}.", "step_doubled")
+      }
+      reference <- step_reference(given$name, given$fun)
+      joins <- step_joins(given$name, reference, join)
+    },
+    instep_error = \(condition) end_script_at("step", given$name, condition)
+  )
   check_flag(start)
   check_flag(end)
-  if (given$name %in% names(flow$steps)) {
-    abort("Flow {.val {flow$name}} already has a step {.val {given$name}}.", "step_doubled")
-  }
-  reference <- step_reference(given$name, given$fun)
   transition <- read_next_step(next_step)
   flow$steps[[given$name]] <- list(
     name = given$name,
@@ -57,7 +63,7 @@ step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, fo
     foreach = check_optional_string(foreach),
     condition = check_optional_string(condition),
     decorators = given$decorators,
-    join = step_joins(given$name, reference, join),
+    join = joins,
     start = start,
     end = end,
     isolation = if (!is.null(isolation)) match_choice(isolation, c("fork", "spawn", "reuse")),
@@ -108,7 +114,11 @@ check_step_name <- function(name, call = parent.frame()) {
     )
   }
   if (name %in% c("name", "next", "input", "index", "cmd")) {
-    abort("A step can't be named {.val {name}}: the name is reserved.", "step_name", call = call)
+    abort(
+      c("A step can't be named {.val {name}}: the name is reserved.", i = "Choose another name."),
+      "step_name",
+      call = call
+    )
   }
 }
 
@@ -159,7 +169,8 @@ step_joins <- function(name, reference, join, call = parent.frame()) {
     abort(
       c(
         "The function of step {.val {name}} must take {.code {if (said) 'self, inputs' else 'self'}}.",
-        x = "It takes {if (count == 0L) 'nothing' else paste(takes, collapse = ', ')}."
+        x = "It takes {if (count == 0L) 'nothing' else paste(takes, collapse = ', ')}.",
+        i = "A step takes {.code self}, and a join {.code self, inputs}."
       ),
       "step_arguments",
       call = call
