@@ -107,6 +107,9 @@ config_typed <- function(name, arguments) {
   while (at <= length(arguments) && startsWith(arguments[[at]], "-")) {
     option <- arguments[[at]]
     if (option %in% names(kinds)) {
+      if (at + 2L > length(arguments)) {
+        abort("Option '{option}' requires 2 arguments.", "config", call = NULL)
+      }
       if (identical(arguments[at + 1L], name)) {
         found[[kinds[[option]]]] <- arguments[at + 2L]
       }
@@ -153,7 +156,8 @@ config_parsed <- function(name, text, parser, plain, call) {
     parser(text),
     error = \(e) {
       what <- if (identical(parser, json_value)) "is no JSON" else "can't be parsed"
-      abort_config(name, "{what}: {conditionMessage(e)}", call, environment())
+      why <- strsplit(conditionMessage(e), "\n", fixed = TRUE)[[1L]][[1L]] # the others repeat the text
+      abort_config(name, "{what}: {why}", call, environment())
     }
   )
 }

@@ -59,7 +59,7 @@ merge_candidates <- function(state, inputs) {
 check_merge_missing <- function(missing, call = parent.frame()) {
   if (length(missing) > 0L) {
     abort(
-      "MissingInMergeArtifactsException: no input has {cli::qty(missing)}artifact{?s} {.val {missing}}.",
+      "MissingInMergeArtifactsException: no input has {cli::qty(missing)}artifact{?s} {.val {missing}}. Nothing was merged.",
       "merge_missing",
       artifact_names = missing,
       call = call
@@ -73,8 +73,8 @@ check_merge_conflicts <- function(wanted, call = parent.frame()) {
   if (length(names) > 0L) {
     abort(
       c(
-        "MergeArtifactsException: the inputs differ in {cli::qty(names)}artifact{?s} {.val {names}}.",
-        i = "Assign {cli::qty(names)}{?it/them} before, or exclude {?it/them}."
+        "MergeArtifactsException: the inputs differ in {cli::qty(names)}artifact{?s} {.val {names}}. Nothing was merged.",
+        i = "Assign {cli::qty(names)}{?it/them} before the call, or name {?it/them} in {.arg exclude}."
       ),
       "merge_conflict",
       artifact_names = names,

@@ -47,7 +47,7 @@ foreach_count <- function(state) {
   if (!name %in% names_of(state)) {
     abort(
       c(
-        "Step {.val {task$step}} can't start its foreach: there is no artifact {.val {name}}.",
+        "Step {.val {task$step}} spreads the items of {.code self${name}}, but no step has set it.",
         i = "Assign {.code self${name}} in the step."
       ),
       "foreach",
@@ -68,7 +68,7 @@ switch_case <- function(state) {
   if (!name %in% names_of(state)) {
     abort(
       c(
-        "Step {.val {step}} can't choose its next step: there is no artifact {.val {name}}.",
+        "Step {.val {step}} chooses by {.code self${name}}, but no step has set it.",
         i = "Assign {.code self${name}} in the step."
       ),
       "switch",
@@ -81,8 +81,8 @@ switch_case <- function(state) {
   if (!is_key(value)) {
     abort(
       c(
-        "Step {.val {step}} can't choose its next step by {.code self${name}}.",
-        x = "It is {.obj_type_friendly {value}}, which can't be a key: a string, a number, TRUE, FALSE or NULL can."
+        "Step {.val {step}} chooses by {.code self${name}}, but that is {.obj_type_friendly {value}}, which can't be a key.",
+        i = "A string, a number, TRUE, FALSE or NULL can."
       ),
       "switch",
       call = NULL
@@ -92,10 +92,7 @@ switch_case <- function(state) {
   if (is.na(case)) {
     known <- vapply(keys, deparse, "")
     abort(
-      c(
-        "Step {.val {step}} can't choose its next step by {.code self${name}}.",
-        x = "It is {deparse(value)}, and the keys are {known}."
-      ),
+      "Step {.val {step}} chooses by {.code self${name}}, but that is {deparse(value)}, which is none of its keys: {known}.",
       "switch",
       call = NULL
     )

@@ -121,7 +121,7 @@ everything <- "*"
 own_names <- c("input", "index", "foreach_stack")
 
 no_attribute <- function(flow, name) {
-  abort("AttributeError: flow {.val {flow}} has no attribute {.val {name}}.", "attribute", artifact = name, call = NULL)
+  abort("AttributeError: flow {.val {flow}} has no attribute {.val {name}}: no step before has set it.", "attribute", artifact = name, call = NULL)
 }
 
 # Reads the value of an Input message for a task.

@@ -83,12 +83,11 @@ transition_message <- function(step, location) {
 
 # What is wrong with a transition as far as only this file can tell, as GraphProblem messages.
 transition_problems <- function(step, location) {
-  keys <- step$keys
-  doubled <- keys[vapply(seq_along(keys), \(i) any(vapply(keys[seq_len(i - 1L)], same_key, NA, keys[[i]])), NA)]
   wrong <- c(
     if (is_switch(step) && !is.null(step$foreach)) "a switch cannot be combined with foreach",
-    if (!is.null(step$condition) && is.null(keys)) "condition goes with steps that are named by its values",
-    if (length(doubled) > 0L) sprintf("the key %s is there twice", deparse(doubled[[1L]]))
+    if (!is.null(step$condition) && is.null(step$keys) && length(step$next_step) > 0L) {
+      "condition goes with steps that are named by its values"
+    }
   )
   lapply(wrong, \(why) {
     list(

@@ -31,7 +31,7 @@ producer <- function() {
 abort_value_encode <- function(error, name, error_call) {
   text <- paste(error$path, error$message)
   cli::cli_abort(
-    c("Can't store artifact {.field {name}}.", x = "{text}"),
+    "Artifact {.val {name}} can't be stored: {text}",
     class = c("instep_error_value_encode", "instep_error"),
     artifact = name, path = error$path, code = error$code, parent = error$parent, call = error_call
   )
@@ -39,21 +39,21 @@ abort_value_encode <- function(error, name, error_call) {
 
 # How many tasks a foreach over `x` has. `variable` and `step` name them in errors.
 item_count <- function(x, variable = "value", step = NULL, error_call = parent.frame()) {
-  refuse <- function(problem) {
-    where <- if (is.null(step)) "" else cli::format_inline(" in step {.field {step}}")
+  refuse <- function(problem, advice = "Store a vector or a list.") {
+    who <- if (is.null(step)) "A foreach" else cli::format_inline("Step {.val {step}}")
     cli::cli_abort(
-      c("Can't split over {.field {variable}}{where}.", x = "{problem}", i = "A vector or a list can be split over."),
+      c("{who} can't spread the items of {.code self${variable}}: {problem}.", i = "{advice}"),
       class = c("instep_error_foreach", "instep_error"), variable = variable, step = step, call = error_call
     )
   }
-  if (is.null(x)) refuse("It is NULL.")
-  if (is.data.frame(x)) refuse("It is a data frame. Split over its rows with split() or over seq_len(nrow(x)).")
-  if (inherits(x, "instep_foreign")) refuse("It is an object of another language, which R can't open.")
-  if (inherits(x, "instep_pairs")) refuse("It is a mapping.")
-  if (length(dim(x)) > 1) refuse("It is a matrix or an array. Make a list of its slices with asplit().")
-  if (!is.atomic(x) && !is.list(x)) refuse(paste0("It is of class ", class(x)[[1]], "."))
+  if (is.null(x)) refuse("it is NULL, which has no items")
+  if (is.data.frame(x)) refuse("it is a data frame", "Store its rows as a list, by split(), or their numbers, by seq_len(nrow(x)).")
+  if (inherits(x, "instep_foreign")) refuse("it is an object of another language, which R can't open")
+  if (inherits(x, "instep_pairs")) refuse("it is a mapping")
+  if (length(dim(x)) > 1) refuse("it is a matrix or an array", "Store a list of its slices, by asplit().")
+  if (!is.atomic(x) && !is.list(x)) refuse(paste("it is of class", class(x)[[1]]))
   count <- if (inherits(x, "instep_scalar") && is.character(x)) nchar(x, "chars") else length(x)
-  if (count == 0) refuse("It is empty, so it produced zero splits.")
+  if (count == 0) refuse("it is empty, so it produced zero splits")
   count
 }
 

@@ -172,6 +172,7 @@ def test_unchanged_tasks_are_cloned_wherever_they_are(
         number=1,
         codes={step.name: step.spec.code for step in origin.plan.graph.steps},
         environments={step.name: environment_of(step) for step in origin.plan.graph.steps},
+        onward={step.name: onward_of(step) for step in origin.plan.graph.steps},
     )
     run = Recorded(with_codes(graph, changed), Unchanged("Flow", origin.find, Again(), last), reads=reads)
     run.start()

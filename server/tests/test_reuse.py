@@ -101,7 +101,7 @@ def test_items_matter_to_all_of_a_foreach(home: Path) -> None:
         assert reasons(rig, run) == {
             **ALL,
             "start": "R Its code has changed since run 1.",
-            "each": "R No earlier run has ended it with this item with success.",
+            "each": "R No earlier run has ended it with success for these items of 'xs'.",
         }
 
 
@@ -143,7 +143,15 @@ def test_step_without_a_run_is_refused(home: Path, refusal) -> None:
 def test_step_that_goes_on_in_another_way_runs(home: Path) -> None:
     with after(home, flow(), [StepDef("start", ["end"], code="a"), StepDef("end", code="e")]) as rig:
         run = reuse(rig)
-        assert reasons(rig, run)["start"] == "R No earlier run has ended it with success."
+        assert reasons(rig, run)["start"] == "R How it goes on has changed since run 1."
+
+
+def test_join_of_more_tasks_runs(home: Path) -> None:
+    wider = flow(codes="Abc")
+    wider[0].script["count"] = 3
+    with after(home, flow(), wider) as rig:
+        run = reuse(rig)
+        assert reasons(rig, run)["middle"] == "R It joins 3 tasks, and joined 2 in run 1."
 
 
 def test_death_that_catch_handled_is_not_reused(home: Path) -> None:

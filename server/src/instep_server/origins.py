@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -24,7 +24,7 @@ from instep_server.core.past import (
     again_from,
 )
 from instep_server.core.planned import Clone, Outcome
-from instep_server.core.reuse import environment_of
+from instep_server.core.reuse import environment_of, onward_of
 from instep_server.core.states import TaskState
 from instep_server.db import _sqlite
 from instep_server.db.database import Database, Row
@@ -163,4 +163,17 @@ def _steps(db: Database, run: Row) -> PastSteps:
         number=run["number"],
         codes={step.name: step.spec.code for step in steps},
         environments={step.name: environment_of(step) for step in steps},
+        onward={step.name: onward_of(step) for step in steps},
+        widths=_widths(db, run),
     )
+
+
+def _widths(db: Database, run: Row) -> dict[str, frozenset[int]]:
+    """Counts, for each step, how many tasks its successful tasks took input from."""
+    key = {"run": run["id"]}
+    parents = Counter(row["task"] for row in db.all(_sqlite.ALL_PARENTS, key))
+    found = defaultdict[str, set[int]](set)
+    for row in db.all(_sqlite.ALL_TASKS, key):
+        if TaskState(row["state"]) is TaskState.SUCCEEDED:
+            found[row["step"]].add(parents[row["number"]])
+    return {step: frozenset(counts) for step, counts in found.items()}

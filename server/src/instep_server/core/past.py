@@ -18,7 +18,7 @@ from typing import Protocol
 from instep_server.core.graph_types import Graph
 from instep_server.core.graph_words import listed, quoted
 from instep_server.core.planned import Clone, PlannedTask
-from instep_server.core.reuse import changed, environment_of, reuse_key
+from instep_server.core.reuse import changed, environment_of, onward_of, reuse_key
 from instep_server.core.states import TaskState
 
 
@@ -162,6 +162,10 @@ class PastSteps:
     """Digest of the code of each step, by name."""
     environments: Mapping[str, str] = field(default_factory=dict)
     """Declared environment of each step, by name, as `reuse.environment_of` tells it."""
+    onward: Mapping[str, str] = field(default_factory=dict)
+    """How each step goes on, by name, as `reuse.onward_of` tells it."""
+    widths: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """How many tasks the successful tasks of each step took input from, by name."""
 
 
 class Unchanged:
@@ -200,6 +204,7 @@ class Unchanged:
         nearest = ""
         for past in self._find(key):
             if past.id in self._taken:
+                nearest = nearest or f"Run {past.number} had fewer rounds of it."
                 continue
             names = changed(task, past.reads)
             if not names:
@@ -218,5 +223,11 @@ class Unchanged:
             return f"Its code has changed since run {last.number}."
         if environment_of(step) != last.environments[step.name]:
             return f"Its environment has changed since run {last.number}."
-        what = "with this item " if task.frames else ""
-        return f"No earlier run has ended it {what}with success."
+        if onward_of(step) != last.onward[step.name]:
+            return f"How it goes on has changed since run {last.number}."
+        width, widths = len(task.joins), last.widths.get(step.name, frozenset())
+        if task.joins and widths and width not in widths:
+            before = " or ".join(str(one) for one in sorted(widths))
+            return f"It joins {width} tasks, and joined {before} in run {last.number}."
+        what = f" for these items of {listed(frame.variable for frame in task.frames)}" if task.frames else ""
+        return f"No earlier run has ended it with success{what}."

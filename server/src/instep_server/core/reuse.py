@@ -30,6 +30,21 @@ def environment_of(step: GraphStep) -> str:
     return json.dumps(step.policy.env)
 
 
+def onward_of(step: GraphStep) -> str:
+    """Writes how a step goes on when its function has ended, or failed.
+
+    Args:
+        step: The step.
+    """
+    transition, catch = step.transition, step.policy.catch
+    facts = [
+        catch.var if catch is not None else None,
+        [transition.kind.value, transition.foreach, transition.condition],
+        [case.key.hex() for case in transition.cases],
+    ]
+    return json.dumps(facts)
+
+
 def reuse_key(flow: str, task: PlannedTask) -> str | None:
     """Computes the key of a task.
 
@@ -43,16 +58,13 @@ def reuse_key(flow: str, task: PlannedTask) -> str | None:
     step = task.step
     if not step.spec.code:
         return None
-    transition, catch = step.transition, step.policy.catch
     facts = [
         flow,
         step.name,
         step.spec.entry_point.language,
         step.spec.code,
         environment_of(step),
-        catch.var if catch is not None else None,
-        [transition.kind.value, transition.foreach, transition.condition],
-        [case.key.hex() for case in transition.cases],
+        onward_of(step),
         [[frame.variable, frame.items.hash, frame.index] for frame in task.frames],
         [joined.step.name for joined in task.joins],
     ]
