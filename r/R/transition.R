@@ -83,11 +83,16 @@ transition_message <- function(step, location) {
 
 # What is wrong with a transition as far as only this file can tell, as GraphProblem messages.
 transition_problems <- function(step, location) {
+  keys <- step$keys
+  # Identical keys are found by the checks of the graph.
+  same <- \(i) any(vapply(keys[seq_len(i - 1L)], \(key) same_key(key, keys[[i]]) && !identical(key, keys[[i]]), NA))
+  doubled <- Filter(same, seq_along(keys))
   wrong <- c(
     if (is_switch(step) && !is.null(step$foreach)) "a switch cannot be combined with foreach",
     if (!is.null(step$condition) && is.null(step$keys) && length(step$next_step) > 0L) {
       "condition goes with steps that are named by its values"
-    }
+    },
+    if (length(doubled) > 0L) sprintf("the key %s is there twice", deparse(keys[[doubled[[1L]]]]))
   )
   lapply(wrong, \(why) {
     list(

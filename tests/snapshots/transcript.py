@@ -26,6 +26,8 @@ _VARYING = (
     (r"\bpid \d+", "pid <pid>"),
     (r"\bprocess \d+", "process <pid>"),
     (r"\b\d+(\.\d+)? (s|min)(?=[,)]|$)", "<duration>"),
+    (r"(?<=failed after )\d+\.\d+ s|(?<=lost after )\d+\.\d+ s", "<duration>"),
+    (r"(?<=machine has )cpu=\d+, memory=\d+(, gpu=\d+)?", "<machine>"),
     (r"\b\d[\d.,]* (B|kB|MB)(?=[,)])", "<size>"),
     (r"(Instep,? (version )?)\d+\.\d+\.\d+(\.dev\d+)?", r"\1<version>"),
 )

@@ -39,7 +39,7 @@ test_that("forms of which only one half is there are problems of the graph", {
   said <- \(...) vapply(problems(...), \(problem) problem$message, "")
   expect_match(said(next_step = c(yes = "b", no = "c"), condition = "x", foreach = "y"), "combined with foreach")
   expect_match(said(next_step = c("b", "c"), condition = "x"), "condition goes with steps")
-  expect_match(said(next_step = list(1 ~ "b", 1L ~ "c"), condition = "x"), "key 1L is there twice")
+  expect_match(said(next_step = list(TRUE ~ "b", 1L ~ "c"), condition = "x"), "key 1L is there twice")
   expect_length(said(next_step = c(yes = "b", no = "c"), condition = "x"), 0L)
   expect_identical(problems(next_step = "b", condition = "x")[[1L]]$locations[[1L]]$line, 3L)
   # A switch without condition is refused by the checks of the graph.
