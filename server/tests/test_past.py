@@ -22,7 +22,7 @@ from instep_server.core.past import (
     again_from,
 )
 from instep_server.core.planned import Clone, Outcome, PlannedTask
-from instep_server.core.reuse import EVERYTHING, environment_of, read_digests, reuse_key
+from instep_server.core.reuse import EVERYTHING, environment_of, onward_of, read_digests, reuse_key
 from instep_server.core.states import TaskState
 from plan_driver import Driver, artifact
 from test_scheduler_properties import Block, flows, items, outcome_of, tasks_of, write

@@ -64,7 +64,9 @@ def test_example_prints_what_its_header_says(project: Project, path: Path) -> No
     shutil.copytree(path.parent, project.folder / folder, ignore=shutil.ignore_patterns(".instep"))
     commands, promised = header(path)
     fails = [path.stem == "resume" and words[1:] == ["run"] for words in commands]
-    text = " ".join(project.call(*words, expect=int(bad)).text for words, bad in zip(commands, fails, strict=True))
+    text = " ".join(
+        project.call(*words, expect=int(bad)).text for words, bad in zip(commands, fails, strict=True)
+    )
     assert commands
     assert promised
     for line in promised:
