@@ -65,7 +65,11 @@ def reuse_key(flow: str, task: PlannedTask) -> str | None:
         step.spec.code,
         environment_of(step),
         onward_of(step),
-        [[frame.variable, frame.items.hash, frame.index] for frame in task.frames],
+        [
+            # Without the list among its artifacts a task has no item.
+            [frame.variable, frame.items.hash, frame.index, frame.variable in task.environment]
+            for frame in task.frames
+        ],
         [joined.step.name for joined in task.joins],
     ]
     return _digest([json.dumps(facts)])
