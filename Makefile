@@ -1,5 +1,5 @@
 # The verbs of this repository, the same for both languages.
-.PHONY: setup demo test fmt lint types docs gen bench fuzz check
+.PHONY: setup demo test fmt lint types docs gen bench fuzz graphs check
 
 setup: ## Installs everything that is missing. Does nothing when nothing is.
 	@scripts/setup.sh
@@ -30,6 +30,9 @@ bench: setup ## Measures against Metaflow and other peers; writes benchmarks/REA
 
 fuzz: setup ## Gives both decoders of values a million hostile inputs; writes docs/fuzzing.md.
 	@scripts/fuzz.sh
+
+graphs: setup ## Runs random graphs of both languages, and compares them with a reference interpreter (COUNT=2000 FIRST=0).
+	@cd tests && ../.venv/bin/python -m graphs --count $(or $(COUNT),2000) --first $(or $(FIRST),0)
 
 check: ## Everything that must be green before a change goes in.
 	@.ci/run
