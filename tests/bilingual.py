@@ -106,7 +106,11 @@ def _python_step(name: str, step: Step) -> str:
     marks = {"#start": "start=True", "#end": "end=True"}
     decorators = [line for line in step.py_with.splitlines() if line not in marks]
     arguments = ", ".join(marks[line] for line in step.py_with.splitlines() if line in marks)
-    lines = [*decorators, f"@step({arguments})" if arguments else "@step", f"def {name}(self{', inputs' if step.join else ''}):"]
+    lines = [
+        *decorators,
+        f"@step({arguments})" if arguments else "@step",
+        f"def {name}(self{', inputs' if step.join else ''}):",
+    ]
     code = textwrap.dedent(step.py).strip("\n") or "pass"
     if isinstance(step.next, str):
         targets = [json.dumps(one) for one in step.next.split()]

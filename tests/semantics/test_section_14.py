@@ -42,7 +42,9 @@ def plain(**nexts: str) -> dict[str, Step]:
         if to.startswith("*"):
             steps[name] = Step(next=to[1:], foreach="xs", join=join)
         elif to.startswith("?"):
-            steps[name] = Step(next=dict(zip("yn", to[1:].split(), strict=False)), condition="answer", join=join)
+            steps[name] = Step(
+                next=dict(zip("yn", to[1:].split(), strict=False)), condition="answer", join=join
+            )
         else:
             steps[name] = Step(next=to, join=join)
     return steps
@@ -172,7 +174,9 @@ BAD = {
 
 
 @pytest.mark.holds("14.3", "python", "r", "mixed")
-@pytest.mark.holds("14.4 14.5 14.6 14.7 14.8 14.9 14.10 14.11 14.12 14.13 14.14 14.15", "python", "r", "mixed")
+@pytest.mark.holds(
+    "14.4 14.5 14.6 14.7 14.8 14.9 14.10 14.11 14.12 14.13 14.14 14.15", "python", "r", "mixed"
+)
 @pytest.mark.holds("14.16 14.17 14.18 14.19 14.20 14.21 14.22 14.23 14.24 14.26", "python", "r", "mixed")
 @pytest.mark.holds("4.13 5.6 5.9 6.12 7.14 7.17", "python", "r", "mixed")
 @pytest.mark.parametrize(
@@ -206,7 +210,11 @@ def test_functions_of_steps_take_self_and_joins_inputs(project: Project, languag
     if language == "python":
         path, old, new = project.folder / "flow.py", "def start(self):", ARGUMENTS["python"][which]
     else:
-        path, old, new = project.folder / "flow.R", 'step("a", \\(self) {\n\n  }', f'step("a", {ARGUMENTS["r"][which]}'
+        path, old, new = (
+            project.folder / "flow.R",
+            'step("a", \\(self) {\n\n  }',
+            f'step("a", {ARGUMENTS["r"][which]}',
+        )
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
