@@ -18,7 +18,7 @@ def header(path: Path) -> tuple[list[list[str]], list[str]]:
     lines = [re.sub(r"^# ?", "", line) for line in path.read_text(encoding="utf-8").splitlines()]
     first = next(at for at, line in enumerate(lines) if line.startswith("Run:"))
     words = [line.removeprefix("Run:").split() for line in lines[first : lines.index("Prints:")]]
-    commands = [line[1:] for line in words if line[1] == f"examples/{path.parent.name}/{path.name}"]
+    commands = [line[1:] for line in words if line[1:2] == [f"examples/{path.parent.name}/{path.name}"]]
     after = lines[lines.index("Prints:") + 1 :]
     promised = []
     for line in after:

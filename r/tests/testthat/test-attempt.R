@@ -14,7 +14,7 @@ test_that("an empty file has no steps to run", {
 test_that("a foreach counts its elements, and needs its artifact", {
   transition <- list(kind = "TRANSITION_KIND_FOREACH", targets = "work", foreach = "xs")
   self <- make_self(task = list(transition = transition))
-  expect_error(foreach_count(self_state(self)), "no artifact", class = "instep_error_foreach")
+  expect_error(foreach_count(self_state(self)), "no step has set it", class = "instep_error_foreach")
   self$xs <- c("a", "b")
   expect_identical(as.integer(foreach_count(self_state(self))), 2L)
   self$xs <- character()

@@ -181,7 +181,7 @@ def debug_command(command: Command, /, path: str, attempt: int | None, **options
 @attempt_option
 @click.pass_obj
 def rerun_command(command: Command, /, path: str, attempt: int | None) -> int:
-    """Run the step of a task again, with its old inputs, and show what comes out differently."""
+    """Run the step of a task again on its old inputs. What comes out differently is shown."""
     past = find_past_task(command.flow(), TaskPath.parse(path), attempt)
     return rerun(past, command.archive(), command.session.home)
 

@@ -102,7 +102,7 @@ def debug_command(path: str, attempt: int | None, **options: Any) -> None:
 @click.argument("path", metavar="RUN/STEP[/TASK]")
 @attempt_option
 def rerun_command(path: str, attempt: int | None) -> int:
-    """Run the step of a task again, with its old inputs, and show what comes out differently. RUN is as in show."""
+    """Run the step of a task again on its old inputs. What comes out differently is shown. RUN is as in show."""
     flow, parts = _split(path)
     past = find_past_task(flow, TaskPath.parse("/".join(parts)), attempt)
     return rerun(past, archive(), client_home())
