@@ -203,7 +203,7 @@ def test_rounds_in_a_foreach_and_a_switch_that_meets_again(project: Project) -> 
     [
         ('self$answer <- "1"', ["self$answer", '"1"', "1L", '"x"']),
         ("self$answer <- c(1, 2)", ["self$answer", "can't be a key"]),
-        ("self$other <- 1", ["no artifact", '"answer"']),
+        ("self$other <- 1", ["self$answer", "no step has set it"]),
     ],
 )
 def test_a_value_that_chooses_nothing_fails_the_task(project: Project, body: str, words: list[str]) -> None:

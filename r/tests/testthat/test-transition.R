@@ -70,6 +70,6 @@ test_that("a value that chooses nothing fails the task, with the variable, the v
   expect_error(chosen("1"), class = "instep_error_switch")
   expect_error(chosen(c("yes", "no")), "can't be a key", class = "instep_error_switch")
   expect_error(chosen(NA), class = "instep_error_switch")
-  expect_error(chosen(), "no artifact", class = "instep_error_switch")
+  expect_error(chosen(), "no step has set it", class = "instep_error_switch")
   expect_identical(failure_kind(error, "INTERNAL"), "FAILURE_KIND_USER_ERROR")
 })
