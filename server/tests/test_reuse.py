@@ -147,7 +147,7 @@ def test_step_that_goes_on_in_another_way_runs(home: Path) -> None:
 
 
 def test_join_of_more_tasks_runs(home: Path) -> None:
-    wider = flow(codes="Abc")
+    wider = flow(codes="Abc", items="others")
     wider[0].script["count"] = 3
     with after(home, flow(), wider) as rig:
         run = reuse(rig)
