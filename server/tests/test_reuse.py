@@ -167,3 +167,32 @@ def test_death_that_catch_handled_is_not_reused(home: Path) -> None:
             "start": "R No earlier run has ended it with success.",
             "end": f"C {AS_BEFORE}",
         }
+
+
+def nested(code: str, carried: dict[str, str]) -> list[StepDef]:
+    """A split and its join in a foreach. The join's code is `code`, and what it hands on is `carried`."""
+    return [
+        StepDef("start", ["spread"], foreach="xs", script={"set": {"xs": "x"}, "count": 1}, code="s"),
+        StepDef("spread", ["left", "right"], code="p"),
+        StepDef("left", ["inner"], code="l"),
+        StepDef("right", ["inner"], code="r"),
+        StepDef("inner", ["look"], join=True, script={"set": carried}, code=code),
+        StepDef("look", ["outer"], code="k"),
+        StepDef("outer", ["end"], join=True, code="o"),
+        StepDef("end", code="e"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "ran"),
+    [({"xs": "x"}, {}, True), ({}, {"xs": "x"}, True), ({"xs": "x"}, {"xs": "x"}, False)],
+    ids=["no longer", "only now", "in both runs"],
+)
+def test_step_runs_when_it_has_an_item_in_one_of_the_runs_only(
+    home: Path, before: dict[str, str], now: dict[str, str], ran: bool
+) -> None:
+    """It has none where the list was not carried through an inner join."""
+    with after(home, nested("i1", before), nested("i2", now)) as rig:
+        found = reasons(rig, reuse(rig))
+    assert found["inner"].startswith("R ")
+    assert found["look"].startswith("R " if ran else "C ")

@@ -13,7 +13,7 @@ from instep import Flow, Run, TaskException
 from instep import Task as RecordedTask
 from instep.errors import FlowUnknownError
 
-from graphs.reference import Error, Task
+from graphs.reference import Error, Task, Value
 
 
 @contextmanager
@@ -49,12 +49,16 @@ def differences(run: Run, expected: dict[str, Task]) -> list[str]:
     Returns:
         Sentences; none when everything is as it should be.
     """
-    if not run.successful and not any(_is_caught(task) for task in expected.values()):
-        return [f"{run.pathspec} did not succeed."]
+    is_caught = any(_is_caught(task) for task in expected.values() if task.step == "end")
+    if not run.finished:
+        return [f"{run.pathspec} did not end."]
+    found = [] if run.successful is not is_caught else [f"{run.pathspec}: successful is {run.successful}"]
     tasks = [task for step in run for task in step]
     keys = {task.id: str(task["key"].data) for task in tasks}
-    found = [
-        f"task {key!r}: {times} times instead of once" for key, times in _uneven(keys.values(), expected)
+    found += [f"there is no task {key!r}" for key in expected.keys() - set(keys.values())]
+    found += [f"task {key!r} is not to be" for key in set(keys.values()) - expected.keys()]
+    found += [
+        f"there are {count} tasks {key!r}" for key, count in Counter(keys.values()).items() if count > 1
     ]
     children = Counter((parent, task.key) for task in expected.values() for parent in task.parents)
     for task in tasks:
@@ -67,27 +71,13 @@ def differences(run: Run, expected: dict[str, Task]) -> list[str]:
     return found
 
 
-def _uneven(keys: object, expected: dict[str, Task]) -> list[tuple[str, int]]:
-    counts = Counter(dict.fromkeys(expected, 0))
-    counts.update(keys)  # type: ignore[call-overload]
-    return [(key, count) for key, count in counts.items() if count != 1 or key not in expected]
-
-
 def _is_caught(task: Task) -> bool:
-    return any(
-        isinstance(value, Error) for name, value in task.artifacts.items() if name == f"error_{task.step}"
-    )
+    return isinstance(task.artifacts.get(f"error_{task.step}"), Error)
 
 
 def _of_task(task: RecordedTask, wanted: Task, parents: tuple[str, ...]) -> list[str]:
-    artifacts = {name: plain(artifact.data) for name, artifact in task.artifacts.items()}
-    # R's vector of one element is nothing but its element.
-    expected = {
-        name: data[0]
-        if isinstance(data, list) and len(data) == 1 and not isinstance(artifacts.get(name), list)
-        else data
-        for name, data in wanted.artifacts.items()
-    }
+    artifacts = {name: _plain(artifact.data) for name, artifact in task.artifacts.items()}
+    expected = {name: _as_read(value) for name, value in wanted.values.items()}
     facts = {
         "step": (task.parent.id, wanted.step),
         "status": (task.status, "succeeded"),
@@ -109,14 +99,20 @@ def _of_task(task: RecordedTask, wanted: Task, parents: tuple[str, ...]) -> list
     ]
 
 
-def plain(value: object) -> object:
+def _as_read(value: Value) -> object:
+    """Gives an artifact as Python reads it: R's vector of one element is nothing but its element."""
+    data = value.data
+    return data[0] if value.writer == "r" and isinstance(data, list) and len(data) == 1 else data
+
+
+def _plain(value: object) -> object:
     """Gives a value of either language as the reference has it."""
     if isinstance(value, TaskException):
         return Error(value.type, value.exception)
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items()}
+        return {name: _plain(one) for name, one in value.items()}
     return value
 
 
@@ -139,8 +135,13 @@ def cloned(run: Run) -> set[str]:
     return {task.origin_pathspec for step in run for task in step if task.origin_pathspec}
 
 
-def to_be_cloned(run: Run) -> set[str]:
-    """Tells which tasks a resumed run must take over: those that succeeded and come from such only."""
+def to_be_cloned(run: Run, again: set[str]) -> set[str]:
+    """Tells which tasks a resumed run must take over: those that succeeded and come from such only.
+
+    Args:
+        run: The run that is resumed.
+        again: Steps that run again in any case.
+    """
     tasks = {task.pathspec: task for step in run for task in step}
     good: dict[str, bool] = {}
 
@@ -148,7 +149,8 @@ def to_be_cloned(run: Run) -> set[str]:
         if pathspec not in good:
             task = tasks[pathspec]
             parents = [parent.pathspec for parent in task.parent_tasks]
-            good[pathspec] = task.status == "succeeded" and all(map(is_good, parents))
+            is_done = task.status == "succeeded" and task.parent.id not in again
+            good[pathspec] = is_done and all(map(is_good, parents))
         return good[pathspec]
 
     return {pathspec for pathspec in tasks if is_good(pathspec)}

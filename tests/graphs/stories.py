@@ -101,16 +101,16 @@ class Story:
         """A run is killed at a random moment and resumed. Now and then the resumed one is killed as well."""
         self._kill("run", *self._parameters())
         while self._rng.random() < 0.25 and self._has_run():
-            self._kill(*self._resume())
+            self._kill(*self._draw_resume()[0])
         if self._has_run():
-            self._resume_and_check(*self._resume())
+            self._resume()
         else:
             self._command("run", *self._parameters())
 
     def fails(self) -> None:
         """A random task fails; when the cause is gone the run is resumed."""
         self._fail()
-        self._resume_and_check(*self._resume())
+        self._resume()
 
     def changes(self) -> None:
         """A run ends well or not; then a step is changed, or none, and what is as before is reused."""
@@ -158,7 +158,7 @@ class Story:
 
     def _kill(self, *words: str) -> None:
         """Kills a command, and all that it has started, when it has shown a random number of lines."""
-        lines = self._rng.randint(HEAD_LINES, HEAD_LINES + round(LINES_PER_TASK * len(self._expected)))
+        lines = self._rng.randint(1, HEAD_LINES + round(LINES_PER_TASK * len(self._expected)))
         self.told.append(f"{' '.join(words)}, killed after line {lines}")
         self.project.environment["FAIL"] = ""
         process = self.project.start(self.graph.file(self.graph.main), *words)
@@ -176,20 +176,36 @@ class Story:
         """Whether a run was recorded before a kill."""
         return bool(recorded.runs(self.graph.name))
 
-    def _resume(self) -> list[str]:
-        """Gives a command that resumes the first run, which is the default, or one that resumes the last."""
-        last = recorded.runs(self.graph.name)[-1].id
-        return ["resume", *self._rng.choice([[], ["--origin-run-id", last]])]
-
-    def _resume_and_check(self, *words: str) -> None:
-        origin = next(run for run in recorded.runs(self.graph.name) if len(words) == 1 or run.id == words[-1])
-        expected = recorded.to_be_cloned(origin)
+    def _resume(self) -> None:
+        words, origin, step = self._draw_resume()
+        expected = recorded.to_be_cloned(origin, self._from(step) if step else set())
         self._command(*words)
         found = recorded.cloned(recorded.runs(self.graph.name)[-1])
         if found != expected:
             self.mistakes.append(
                 f"cloned, but must not be: {sorted(found - expected)}; not cloned: {sorted(expected - found)}"
             )
+
+    def _draw_resume(self) -> tuple[list[str], Run, str]:
+        """Draws a command that resumes the first run, which is the default, or the last, all of it or from a step.
+
+        Returns:
+            The command, the run and the step; that is empty for none.
+        """
+        runs = recorded.runs(self.graph.name)
+        step = self._rng.choice([*self.graph.steps]) if self._rng.random() < 0.25 else ""
+        words = ["resume", *([step] if step else [])]
+        if self._rng.random() < 0.5:
+            return words, runs[0], step
+        return [*words, "--origin-run-id", runs[-1].id], runs[-1], step
+
+    def _from(self, step: str) -> set[str]:
+        """Lists a step and all that can be reached from it."""
+        found, new = set[str](), {step}
+        while new:
+            found |= new
+            new = {target for name in new for target in self.graph.steps[name].targets} - found
+        return found
 
     def _note(self, run: Run) -> None:
         self._unchanging[run.id] = recorded.content(run)
