@@ -198,6 +198,7 @@ def test_a_bad_graph_is_refused_with_its_place(tmp_path: Path, name: str) -> Non
     assert re.search(r"broken\.py:\d+: .*nowhere", done.stderr)
 
 
+@pytest.mark.holds("6.2 6.3 6.6 8.10 9.7 13.2", "python")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -236,6 +237,7 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.holds("6.4 6.7", "python")
 def test_a_required_parameter_comes_from_the_command_line_or_the_environment(tmp_path: Path) -> None:
     write(tmp_path, "required.py", REQUIRED)
     done = command("required.py", "run", cwd=tmp_path)
@@ -302,6 +304,7 @@ def test_a_failed_run_shows_the_users_traceback_first(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.holds("13.10", "python")
 def test_quiet_does_not_hide_the_report_of_a_failure(tmp_path: Path) -> None:
     write(tmp_path, "failing.py", FAILING)
     done = command("failing.py", "--quiet", "run", cwd=tmp_path)
@@ -309,6 +312,7 @@ def test_quiet_does_not_hide_the_report_of_a_failure(tmp_path: Path) -> None:
     assert "ValueError: no such cut" in done.stderr
 
 
+@pytest.mark.holds("12.4", "python")
 def test_logs_show_both_streams_or_one(greeting: Path, run_id: str) -> None:
     both = command("greeting.py", "--quiet", "logs", f"{run_id}/greet", cwd=greeting).stdout.splitlines()
     assert sorted(both) == sorted(
@@ -325,6 +329,7 @@ def test_logs_of_one_task_have_a_heading_and_times(greeting: Path, run_id: str) 
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} people: \['world', 'Ada', 'Bob'\]", line)
 
 
+@pytest.mark.holds("12.4", "python")
 @pytest.mark.parametrize("name", ["logs", "dump"])
 @pytest.mark.parametrize(
     "path", ["999/start", "{run}/nowhere", "{run}/start/99", "{run}", "a/b/c/d", "/start"]
@@ -354,6 +359,7 @@ def test_dump_leaves_private_names_out(greeting: Path, run_id: str) -> None:
     assert "_hidden" in command("greeting.py", "dump", f"{run_id}/start", "--private", cwd=greeting).stdout
 
 
+@pytest.mark.holds("13.7", "python")
 def test_dump_to_a_file_writes_a_dictionary(greeting: Path, run_id: str) -> None:
     done = command("greeting.py", "dump", f"{run_id}/greet", "--include", "text", "--file", "d", cwd=greeting)
     assert (done.returncode, done.stdout) == (0, "")
@@ -422,6 +428,7 @@ def test_a_second_signal_stops_waiting_for_a_stubborn_task(tmp_path: Path) -> No
     wait_until(lambda: processes_about(str(flag)) == [])
 
 
+@pytest.mark.holds("13.6", "python")
 def test_options_come_from_the_environment(greeting: Path) -> None:
     done = command("greeting.py", "run", cwd=greeting, env={"INSTEP_QUIET": "1", "INSTEP_RUN_TAG": "a b"})
     assert (done.returncode, done.stdout) == (0, "")

@@ -41,6 +41,7 @@ def test_view_is_stored_as_the_plain_value(value: dict[str, Any]) -> None:
     assert encode(frozen(value)).manifest == encode(value).manifest
 
 
+@pytest.mark.holds("6.16", "python")
 @pytest.mark.parametrize(
     "change",
     [
@@ -61,6 +62,7 @@ def test_view_refuses_any_change(change: Any) -> None:
     assert view == {"a": {"b": 1}, "list": [{"c": 2}]}
 
 
+@pytest.mark.holds("6.16", "python")
 def test_view_reads_by_attribute_inside_lists_and_tuples() -> None:
     view = frozen({"list": [{"c": 2}], "tuple": ({"d": 3},)})
     assert (view.list[0].c, view["tuple"][0].d) == (2, 3)
@@ -74,6 +76,7 @@ def _as_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["flow.py", "run"])
 
 
+@pytest.mark.holds("6.14", "python")
 def test_value_comes_from_the_command_line_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "c.json"
     file.write_text('{"from": "file"}')
@@ -89,6 +92,7 @@ def test_value_comes_from_the_command_line_first(monkeypatch: pytest.MonkeyPatch
     assert value_of(Config("named")) == {"from": "file"}
 
 
+@pytest.mark.holds("6.15", "python")
 def test_parser_and_plain() -> None:
     def lines(text: str) -> object:
         return text.split()
@@ -100,6 +104,7 @@ def test_parser_and_plain() -> None:
     assert value_of(Config("c", default_value=lambda context: {"me": context.parameter_name})) == {"me": "c"}
 
 
+@pytest.mark.holds("6.18", "python")
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -25,6 +25,7 @@ def task() -> Iterator[Task]:
     set_current(None)
 
 
+@pytest.mark.holds("10.3", "python")
 def test_current_outside_a_task_knows_nothing() -> None:
     assert current.is_running_flow is False
     assert current.run_id is None
@@ -58,6 +59,7 @@ def test_current_origin_is_none_unless_the_run_resumes_another(task: Task) -> No
     assert current.origin_run_id == "5"
 
 
+@pytest.mark.holds("10.4", "python")
 @pytest.mark.usefixtures("task")
 def test_current_get_never_raises() -> None:
     assert current.get("run_id") == "7"

@@ -7,6 +7,7 @@ from instep._parameter import JSONType, Parameter, ParameterKind, convert, varia
 from instep.errors import ParameterInvalidError
 
 
+@pytest.mark.holds("6.2 6.5 6.6", "python")
 @pytest.mark.parametrize(
     ("parameter", "kind", "value"),
     [
@@ -68,6 +69,7 @@ def test_parameter_that_makes_no_sense_is_refused(parameter: Parameter, message:
     assert caught.value.message.startswith(message)
 
 
+@pytest.mark.holds("6.2 6.3 6.6", "python")
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
@@ -125,6 +127,7 @@ def test_convert_text_that_does_not_fit_names_the_option(
     assert caught.value.message == message
 
 
+@pytest.mark.holds("6.5", "python")
 def test_convert_separator_splits_text() -> None:
     assert convert("a;b;", name="x", kind=ParameterKind.STRING, separator=";") == ["a", "b", ""]
 
@@ -158,6 +161,7 @@ def test_what_a_function_returns_fits_the_type(parameter: Parameter, returned: o
     assert (found, type(found)) == (value, type(value))
 
 
+@pytest.mark.holds("6.8", "python")
 @pytest.mark.parametrize(
     ("parameter", "returned", "expected"),
     [

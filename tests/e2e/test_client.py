@@ -55,6 +55,7 @@ def ran(project: Project) -> Project:
     return project
 
 
+@pytest.mark.holds("11.1 11.2 11.3 11.4 11.6 11.8 11.10", "python")
 def test_python_walks_from_flow_to_artifact(ran: Project) -> None:
     ran.write(
         "walk.py",

@@ -67,12 +67,14 @@ def instep(project: Project, *words: str, expect: int = 0) -> Done:
     return project.call(sys.executable, "-m", "instep", *words, expect=expect)
 
 
+@pytest.mark.holds("13.1", "python", "r")
 def test_no_command_checks_the_graph_and_tells_what_can_be_done(project: Project, file: str) -> None:
     done = project.call(file)
     for word in ("run", "show", "help"):
         assert f"{file} {word}" in done.text
 
 
+@pytest.mark.holds("13.1", "python", "r")
 def test_help_lists_commands_and_parameters(project: Project, file: str) -> None:
     listed = project.call(file, "help").text
     for word in ("run", "show", "check", "dump", "logs", "help"):
@@ -82,6 +84,7 @@ def test_help_lists_commands_and_parameters(project: Project, file: str) -> None
     assert "How many." in text
 
 
+@pytest.mark.holds("13.9", "python", "r")
 def test_show_prints_steps_with_documentation_and_targets(project: Project, file: str) -> None:
     text = project.call(file, "show").text
     assert "Shows what the command line does." in text
@@ -94,6 +97,7 @@ def test_check_passes_a_good_graph(project: Project, file: str) -> None:
     assert project.call(file, "check").text
 
 
+@pytest.mark.holds("13.2", "python", "r")
 @pytest.mark.parametrize(
     ("words", "suggestion"),
     [
@@ -109,6 +113,7 @@ def test_unknown_command_or_option_is_refused_with_a_suggestion(
     assert words[-1 if len(words) == 1 else 1] in done.stderr
 
 
+@pytest.mark.holds("6.2 13.2", "python", "r")
 def test_value_that_does_not_convert_is_a_usage_error(project: Project, file: str) -> None:
     done = project.call(file, "run", "--size", "many", expect=2)
     assert "size" in done.stderr
@@ -126,6 +131,7 @@ def test_run_writes_plain_lines_and_the_run_id(project: Project, file: str) -> N
     assert "nightly" in project.read("list(Flow('Small').latest_run.user_tags)")
 
 
+@pytest.mark.holds("13.10", "python", "r")
 def test_quiet_run_prints_no_progress(project: Project, file: str) -> None:
     done = project.call(file, "--quiet", "run")
     assert done.stdout == ""
@@ -144,6 +150,7 @@ def test_logs_keep_the_colors_that_a_task_wrote(project: Project) -> None:
     assert project.call("small.py", "--quiet", "logs", "1/start", "--stdout").stdout == "\x1b[31mred\x1b[0m\n"
 
 
+@pytest.mark.holds("12.4", "python", "r")
 def test_logs_prints_what_tasks_wrote(project: Project, file: str) -> None:
     project.call(file, "run", "--run-id-file", "id.txt")
     run_id = (project.folder / "id.txt").read_text()
@@ -152,6 +159,7 @@ def test_logs_prints_what_tasks_wrote(project: Project, file: str) -> None:
     assert "nowhere" in project.call(file, "logs", f"{run_id}/nowhere", expect=1).text
 
 
+@pytest.mark.holds("1.5 13.7", "python", "r")
 def test_dump_prints_artifacts_and_hides_private_ones(project: Project, file: str) -> None:
     project.call(file, "run", "--run-id-file", "id.txt")
     run_id = (project.folder / "id.txt").read_text()
@@ -184,6 +192,7 @@ def test_client_without_a_store_says_where_it_looked(project: Project) -> None:
     assert "Traceback" not in done.text
 
 
+@pytest.mark.holds("13.1", "python")
 def test_importing_a_python_flow_file_runs_nothing(project: Project) -> None:
     project.write("small.py", PYTHON)
     done = project.call(sys.executable, "-c", "import small; print(small.Small.__name__)")
@@ -191,6 +200,7 @@ def test_importing_a_python_flow_file_runs_nothing(project: Project) -> None:
     assert not (project.folder / ".instep").exists()
 
 
+@pytest.mark.holds("13.5", "python", "r")
 def test_tasks_run_where_the_command_was_called(project: Project, file: str) -> None:
     (project.folder / "elsewhere").mkdir()
     call = "__import__('os').getcwd()" if file.endswith(".py") else "normalizePath(getwd())"
@@ -200,6 +210,7 @@ def test_tasks_run_where_the_command_was_called(project: Project, file: str) -> 
     assert project.read("Flow('Small').latest_run.data.total") == str(project.folder / "elsewhere")
 
 
+@pytest.mark.holds("13.4", "python", "r")
 def test_two_runs_at_once_share_a_store(project: Project, file: str) -> None:
     both = [project.start(file, "run", "--size", str(size)) for size in (4, 5)]
     for process in both:

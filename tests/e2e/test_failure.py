@@ -68,6 +68,7 @@ def write(project: Project, file: str, what: str) -> None:
     project.write(file, (PYTHON if file.endswith(".py") else R).replace("{what}", what))
 
 
+@pytest.mark.holds("7.1 7.2 13.2", "python", "r")
 @pytest.mark.parametrize("file", ["failing.py", "failing.R"])
 def test_error_in_a_step_shows_the_users_frames_and_where(project: Project, file: str) -> None:
     write(project, file, "explode()")
@@ -88,6 +89,7 @@ def test_error_in_a_step_shows_the_users_frames_and_where(project: Project, file
     assert "explode" in stderr
 
 
+@pytest.mark.holds("7.7 7.8", "python", "r")
 @pytest.mark.parametrize(
     ("file", "what", "words"),
     [
@@ -114,6 +116,7 @@ def test_worker_that_dies_is_noticed_at_once(
         assert "last words" in state[5]
 
 
+@pytest.mark.holds("7.7", "python", "r")
 @pytest.mark.parametrize("file", ["failing.py", "failing.R"])
 def test_worker_killed_from_outside_is_noticed_at_once(project: Project, file: str) -> None:
     project_pid = "open('pid', 'w').write(str(os.getpid())); time.sleep(100)"
@@ -132,11 +135,13 @@ def test_worker_killed_from_outside_is_noticed_at_once(project: Project, file: s
     assert "SIGKILL" in done.text
 
 
+@pytest.mark.holds("7.19", "python")
 def test_step_that_ends_without_its_transition_fails(project: Project) -> None:
     write(project, "failing.py", "import sys; sys.exit(0)")
     assert "bad" in project.call("failing.py", "run", expect=1).text
 
 
+@pytest.mark.holds("7.2", "python")
 def test_other_branch_is_ended_and_nothing_new_starts(project: Project) -> None:
     project.write(
         "branches.py",

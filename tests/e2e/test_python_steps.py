@@ -183,6 +183,7 @@ def test_join_merges_what_agrees_and_refuses_what_does_not(project: Project) -> 
     assert data == [["MergeArtifactsException", ["n"], False], 3, "kg", 5, [1, 2], [1, 2]]
 
 
+@pytest.mark.holds("6.5 6.6 6.7 6.10 6.11", "python")
 def test_parameters_and_constants_are_read_everywhere_and_fixed(project: Project) -> None:
     project.write("fixed.py", FIXED)
     project.environment["INSTEP_RUN_WORDS"] = "x,y,z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from project import Project
 
 NESTED = r"""
@@ -107,6 +108,7 @@ def test_nested_foreach_keeps_stacks_order_and_items(project: Project) -> None:
     assert data[2:] == [2, True, "before", True, "end"]
 
 
+@pytest.mark.holds("15.1 15.3", "r")
 def test_other_forms_of_the_pipe_and_of_functions_work(project: Project) -> None:
     # A join cannot split: the foreach leaves from a step of its own.
     text = FORMS.replace(
@@ -131,6 +133,7 @@ def test_join_that_splits_is_refused(project: Project) -> None:
     assert "join" in project.call("forms.R", "check", expect=1).text
 
 
+@pytest.mark.holds("6.1 6.2 6.3 6.4 6.10", "r")
 def test_parameters_have_their_types_and_are_fixed(project: Project) -> None:
     project.write("fixed.R", PARAMETERS)
     assert "who" in project.call("fixed.R", "run", expect=2).text
@@ -146,6 +149,7 @@ def test_parameters_have_their_types_and_are_fixed(project: Project) -> None:
     assert data[4] == "Ada"
 
 
+@pytest.mark.holds("6.6", "mixed")
 def test_json_defaults_are_plain_in_python_and_vectors_in_r(project: Project) -> None:
     project.write(
         "plain.R",
@@ -184,6 +188,7 @@ def test_json_defaults_are_plain_in_python_and_vectors_in_r(project: Project) ->
     assert types == ["integer", "integer", "list"]
 
 
+@pytest.mark.holds("15.9", "r")
 def test_run_in_a_session_returns_the_status(project: Project) -> None:
     project.write(
         "session.R",

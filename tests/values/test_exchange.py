@@ -47,12 +47,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Directory:
     return write
 
 
+@pytest.mark.holds("1.6", "python", "r", "mixed")
 @pytest.mark.parametrize("reader", ["python", "r"])
 @pytest.mark.parametrize("writer", ["python", "r"])
 def test_values_of_one_language_are_read_by_the_other(written: Directory, writer: str, reader: str) -> None:
     assert run(reader, "check", written(writer)) == ""
 
 
+@pytest.mark.holds("1.6 15.6", "mixed")
 @pytest.mark.parametrize(("writer", "between"), [("python", "r"), ("r", "python")])
 def test_values_come_back_from_the_other_language(
     written: Directory, writer: str, between: str, tmp_path: Path

@@ -16,6 +16,7 @@ test_that("the attempt that is meant is the latest, or the one asked for", {
   expect_null(chosen_attempt(list(), NULL))
 })
 
+# holds: 7.13
 test_that("an error that was caught is no longer one", {
   failure <- list(kind = "FAILURE_KIND_USER_ERROR", classes = c("a", "error"), message = "no", traceback = "", language = "r")
   expect_identical(attempt_exception(list(caught = FALSE, failure = failure))$type, "a")

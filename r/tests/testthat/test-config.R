@@ -37,6 +37,7 @@ test_that("options before the command of a script are seen", {
   expect_null(typed("--config", "t", "a", "run"))
 })
 
+# holds: 6.15
 test_that("a function gives the value, and a parser reads the text", {
   made <- config("settings", default_value = \(context) list(name = context$parameter_name))
   expect_identical(made$name, "settings")

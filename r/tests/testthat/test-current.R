@@ -1,3 +1,4 @@
+# holds: 10.3
 test_that("outside a task nothing is known", {
   expect_false(current("is_running_flow"))
   expect_null(current("task_id"))

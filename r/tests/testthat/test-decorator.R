@@ -1,3 +1,4 @@
+# holds: 15.7
 test_that("a decorator keeps what it was given, and nothing else", {
   expect_identical(retry(times = 3)$arguments, list(times = 3))
   expect_identical(retry()$arguments, list())
@@ -8,6 +9,7 @@ test_that("a decorator keeps what it was given, and nothing else", {
   expect_identical(decorator("project", name = "diamonds")$arguments, list(name = "diamonds"))
 })
 
+# holds: 15.7
 test_that("arguments are named in full, without doubles", {
   expect_error(retry(3), "must be named", class = "instep_error_argument")
   expect_error(decorator("retry", 3), "must be named", class = "instep_error_argument")
@@ -30,6 +32,7 @@ test_that("arguments are made of what JSON has", {
   expect_null(sent())
 })
 
+# holds: 15.7
 test_that("the values of environment variables are text as written", {
   values <- environment_variables(A = "TRUE", B = TRUE, C = 1e6, D = "")$arguments$vars
   expect_identical(values, list(A = "TRUE", B = "TRUE", C = "1000000", D = ""))

@@ -1,3 +1,4 @@
+# holds: 15.3
 test_that("branches of a static split are found by the name of their last step", {
   joined <- make_joined(make_join("left", n = 1), make_join("right", n = 2, position = 1L))
   expect_named(joined$inputs, c("left", "right"))
@@ -7,12 +8,14 @@ test_that("branches of a static split are found by the name of their last step",
   expect_error(joined$inputs$rig, "has no attribute", class = "instep_error_attribute")
 })
 
+# holds: 15.3
 test_that("items of a foreach have no names", {
   joined <- make_joined(make_join("work", n = 1), make_join("work", n = 2, position = 1L))
   expect_null(names(joined$inputs))
   expect_identical(gather_inputs(joined$inputs, "n"), list(1, 2))
 })
 
+# holds: 15.3
 test_that("one artifact is gathered from all branches, by their names", {
   joined <- make_joined(make_join("left", n = 1), make_join("right", n = 2, position = 1L))
   expect_identical(gather_inputs(joined$inputs, "n"), list(left = 1, right = 2))

@@ -7,6 +7,7 @@ local_join <- function() {
   )
 }
 
+# holds: 15.4
 test_that("inputs that differ conflict, and nothing is set", {
   joined <- local_join()
   error <- expect_error(
@@ -26,12 +27,14 @@ test_that("a name that the join has set does not conflict", {
   expect_setequal(self_state(joined$self)$forwarded, c("a", "unit"))
 })
 
+# holds: 15.4
 test_that("an excluded name stays unset", {
   joined <- local_join()
   merge_artifacts(joined$self, joined$inputs, exclude = "n")
   expect_identical(names(joined$self), c("a", "folds", "unit"))
 })
 
+# holds: 15.4
 test_that("only included names are set", {
   joined <- local_join()
   merge_artifacts(joined$self, joined$inputs, include = "unit")

@@ -3,6 +3,7 @@ declared <- function(...) (flow("X") |> parameter("p", ...))$parameters[[1L]]
 # A value as the default of a parameter.
 given <- function(value, ...) parameter_default(declared(default = value, ...), value)
 
+# holds: 15.8 6.2
 test_that("the type of a parameter is that of its default", {
   expect_identical(declared()$type, "PARAMETER_TYPE_STRING")
   expect_identical(declared(default = TRUE)$type, "PARAMETER_TYPE_BOOL")
@@ -51,6 +52,7 @@ test_that("what can't be a parameter is refused", {
   expect_error(declared(default = 1L, separator = ","), class = "instep_error_argument")
 })
 
+# holds: 6.6
 test_that("the default of a JSON parameter is JSON text, or a value", {
   skip_if_not_installed("jsonlite")
   default <- \(value) given(value, type = "json")

@@ -1,3 +1,4 @@
+# holds: 15.2
 test_that("artifacts are read and assigned with both forms of access", {
   self <- make_self(x = 1:3)
   expect_identical(self$x, 1:3)
@@ -29,6 +30,7 @@ test_that("names are those of all artifacts, sorted", {
   expect_identical(names(self), c("_hidden", "a", "b"))
 })
 
+# holds: 15.2 1.4
 test_that("a name that nobody has set is an error, also where a longer one is known", {
   self <- make_self(model = 1)
   expect_error(self$mod, "has no attribute", class = "instep_error_attribute")
@@ -43,11 +45,13 @@ test_that("parameters and constants can't be assigned", {
   expect_identical(self$folds, 5L)
 })
 
+# holds: 1.7
 test_that("a flow can't be an artifact", {
   self <- make_self()
   expect_error(self$me <- self, "can't be stored", class = "instep_error_value_encode")
 })
 
+# holds: 4.3
 test_that("outside a foreach there is no item", {
   self <- make_self()
   expect_null(self$input)
@@ -56,6 +60,7 @@ test_that("outside a foreach there is no item", {
   expect_error(self$input <- 1, "reserved", class = "instep_error_attribute")
 })
 
+# holds: 4.5 15.5
 test_that("in a foreach the innermost item is the input, and all levels are on the stack", {
   frames <- list(
     list(variable = "a", items = make_input("a", c("x", "y")), index = 1, count = 2),
@@ -67,6 +72,7 @@ test_that("in a foreach the innermost item is the input, and all levels are on t
   expect_identical(self$foreach_stack(), list(list(1L, 2L, "y"), list(1L, 3L, 20)))
 })
 
+# holds: 4.6
 test_that("a level whose list was not carried on has no item", {
   frame <- list(variable = "a", items = make_input("a", c("x", "y")), index = 1, count = 2)
   self <- make_self(task = list(foreach = list(frame)))

@@ -1,3 +1,4 @@
+# holds: 15.1
 test_that("the function of a step comes by name, by position, or wrapped", {
   f <- function(self) NULL
   by_name <- flow("X") |> step("a", r_function = f)
@@ -27,6 +28,7 @@ test_that("a function that does not take what it gets is refused", {
   expect_no_error(flow("X") |> step("a", \(...) NULL))
 })
 
+# holds: 15.8
 test_that("invalid names of steps are refused at once, with the name", {
   for (name in c("Start", "my-step", "_hidden", "next", "input")) {
     expect_error(flow("X") |> step(name, \(self) NULL), name, class = "instep_error_step_name")

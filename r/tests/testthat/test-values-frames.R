@@ -38,6 +38,7 @@ test_that("columns keep names and attributes of their own", {
   expect_kept(data.frame(x = I(array(1:2, 2, list(c("a", "b"))))))
 })
 
+# holds: 15.6
 test_that("tibbles and data tables come back as such", {
   skip_if_not_installed("tibble")
   expect_kept(tibble::tibble(a = 1:2, b = c("x", NA)))

@@ -1,3 +1,4 @@
+# holds: 15.6
 test_that("models, functions, calls, S4 objects and environments come back as they were", {
   fit <- stats::lm(mpg ~ wt, mtcars)
   expect_equal(round_trip(fit), fit, ignore_attr = TRUE)

@@ -54,6 +54,7 @@ random_value <- function(depth = 4) {
   switch(sample(5, 1), NULL, random_vector(), random_vector(), random_array(), random_frame())
 }
 
+# holds: 1.6 15.6
 test_that("any value comes back the same, and is portable", {
   root <- local_objects()
   for (seed in 1:300) {
