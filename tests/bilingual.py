@@ -13,6 +13,8 @@ import pandas as pd
 from project import Project
 
 LANGUAGES = ("python", "r", "mixed")
+MIXES = [("python", 1), ("r", 1), ("mixed", 0), ("mixed", 1)]
+"""Languages with the steps of a mixed flow that are in R, for tests in which it matters which."""
 HEAD_PYTHON = """
 import os, signal, sys, time
 from instep import (Config, FlowSpec, IncludeFile, JSONType, Parameter, catch, current, environment, project,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bilingual import LANGUAGES, Step, write
+from bilingual import MIXES, Step, write
 from project import Project
 
 # In a mixed flow both branches are in one language, and the join in the other.
@@ -79,13 +79,10 @@ FLOW = {
 
 
 @pytest.mark.holds("3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 3.9", "python", "r", "mixed")
-@pytest.mark.parametrize("r_steps", [0, 1])
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "r_steps"), MIXES)
 def test_what_agrees_is_merged_and_a_conflict_sets_nothing(
     project: Project, data, language: str, r_steps: int
 ) -> None:
-    if language != "mixed" and r_steps == 0:
-        pytest.skip("Only a mixed flow has two ways to mix.")
     project.call(write(project, language, FLOW, r_steps=r_steps), "run")
     told = data("start", "told")
     assert "merge_artifacts" in told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bilingual import LANGUAGES, Step, plain, write
+from bilingual import LANGUAGES, MIXES, Step, plain, write
 from project import Project
 
 PY_SAW = "self.saw = [self.input, self.index, [list(level) for level in self.foreach_stack()]]"
@@ -48,13 +48,10 @@ NESTED = {
 
 
 @pytest.mark.holds("4.1 4.2 4.3 4.4 4.5 4.6", "python", "r", "mixed")
-@pytest.mark.parametrize("r_steps", [0, 1])
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "r_steps"), MIXES)
 def test_each_task_of_nested_foreach_has_its_items(
     project: Project, run, data, language: str, r_steps: int
 ) -> None:
-    if language != "mixed" and r_steps == 0:
-        pytest.skip("Only a mixed flow has two ways to mix.")
     project.call(write(project, language, NESTED, r_steps=r_steps), "run")
     assert data("start", "saw") == [None, None, []]
     insides, afters, same = data("outer", "insides", "afters", "same")

@@ -9,6 +9,8 @@ import pytest
 from bilingual import LANGUAGES, Step, write
 from project import Project
 
+from scripts.statements import statements
+
 
 @dataclass(frozen=True)
 class Bad:
@@ -193,6 +195,14 @@ def test_bad_graph_is_refused_with_its_place(project: Project, kind: str, langua
     assert "Traceback" not in done.text
     assert "Backtrace" not in done.text
     assert not list((project.folder / ".instep").glob("logs/Sample/*"))
+
+
+def test_every_row_has_a_case_in_every_language() -> None:
+    """14.25 has a test of its own."""
+    rows = {one.number for one in statements() if one.section.startswith("14.")}
+    for language in LANGUAGES:
+        held = {number for bad in BAD.values() if language in bad.languages for number in bad.holds.split()}
+        assert rows - held == {"14.1", "14.2", "14.3", "14.25"}
 
 
 ARGUMENTS = {
