@@ -96,17 +96,6 @@ exact_location <- function(noted, kind, name, file, sites) {
   list(file = file, line = line)
 }
 
-# Ends a script because of an error in what it declares, with the place of the call. Elsewhere the error goes on: a host
-# that loads the file tells the place itself.
-end_script_at <- function(kind, name, condition) {
-  file <- script_file()
-  if (!is.null(file) && is_string(name)) {
-    place <- exact_location(NULL, kind, name, file, call_sites(file))
-    if (place$line > 0L) condition$message <- paste0(basename(file), ":", place$line, ": ", condition$message)
-  }
-  end_script(condition, status = 1L)
-}
-
 # Rscript keeps no sources. This gives the functions of a file the places that they would have had, so that a traceback
 # can name lines: it parses the file again and takes over each function whose code is the same.
 relink_sources <- function(flow, file) {

@@ -41,19 +41,13 @@ step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, fo
     return(do.call(stats::step, list(flow, ...), quote = TRUE, envir = parent.frame()))
   }
   given <- step_arguments(list(...), step, r_function)
-  withCallingHandlers(
-    {
-      check_step_name(given$name)
-      if (given$name %in% names(flow$steps)) {
-        abort("Flow {.val {flow$name}} already has a step {.val {given$name}}.", "step_doubled")
-      }
-      reference <- step_reference(given$name, given$fun)
-      joins <- step_joins(given$name, reference, join)
-    },
-    instep_error = \(condition) end_script_at("step", given$name, condition)
-  )
+  check_step_name(given$name)
   check_flag(start)
   check_flag(end)
+  if (given$name %in% names(flow$steps)) {
+    abort("Flow {.val {flow$name}} already has a step {.val {given$name}}.", "step_doubled")
+  }
+  reference <- step_reference(given$name, given$fun)
   transition <- read_next_step(next_step)
   flow$steps[[given$name]] <- list(
     name = given$name,
@@ -63,7 +57,7 @@ step <- function(flow, ..., step = NULL, r_function = NULL, next_step = NULL, fo
     foreach = check_optional_string(foreach),
     condition = check_optional_string(condition),
     decorators = given$decorators,
-    join = joins,
+    join = step_joins(given$name, reference, join),
     start = start,
     end = end,
     isolation = if (!is.null(isolation)) match_choice(isolation, c("fork", "spawn", "reuse")),
