@@ -76,6 +76,7 @@ def test_attempts_start_afresh_and_errors_are_objects(
         [1, 2, 3],
         ["attempt", "0"],
     ]
+    assert first.exception is not None
     assert first.exception.exception == "no 0"
     assert first.exception.type == ("simpleError" if in_r else "builtins.ValueError")
     assert "no 0" in first.stderr
@@ -144,3 +145,23 @@ def test_what_was_printed_before_the_end_is_kept(project: Project, run, language
         task = Task(run("1")[step].task.pathspec, attempt=attempt)
         assert line in task.stdout.splitlines()
     assert "segmentation fault" in Task(run("1")["crash"].task.pathspec, attempt=0).stderr
+
+
+@pytest.mark.holds("7.3 7.16", "python", "r", "mixed")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_with_adds_a_decorator_where_the_code_has_none(project: Project, run, data, language: str) -> None:
+    fails = {
+        "py": "self.tried = current.retry_count\nif current.retry_count < 1:\n    raise ValueError('not yet')",
+        "r": 'self$tried <- current("retry_count")\nif (current("retry_count") < 1L) stop("not yet")',
+    }
+    steps = {
+        "start": Step(**fails, next="end"),
+        "end": Step(**fails, py_with="@retry(times=0)", r_with="retry(times = 0)"),
+    }
+    file = write(project, language, steps)
+    project.call(file, "run", expect=1)
+    assert [step.id for step in run("1")] == ["start"]
+    project.call(file, "run", "--with", "retry:times=1", "--with", "environment:vars={}", expect=1)
+    assert data("start", "tried", run_id="2") == 1
+    assert [len(list(run("2")[step])) for step in ("start", "end")] == [1, 1]
+    assert run("2")["end"].task.current_attempt == 0

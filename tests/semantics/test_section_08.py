@@ -99,3 +99,58 @@ def test_resumed_runs_clone_what_is_done_and_run_the_rest(project: Project, run,
     ]  # fmt: skip
     assert plain(run("4")["gather"].task.data.zs) == [20, 40, 60]
     assert "'gather'" in project.call(file, "resume", "nothing", expect=1).stderr
+
+
+ROUNDS = {
+    "start": Step(py="self.goals = [1, 3]", r="self$goals <- c(1L, 3L)", next="begin", foreach="goals"),
+    "round": Step(
+        py="""
+        self.n = self.n + 1
+        if self.n == 2 and not os.path.exists("fixed"):
+            raise ValueError("broken")
+        self.more = self.n < self.input
+        """,
+        r="""
+        self$n <- self$n + 1L
+        if (self$n == 2L && !file.exists("fixed")) stop("broken")
+        self$more <- self$n < self$input
+        """,
+        next={True: "round", False: "leave"},
+        condition="more",
+    ),
+    "begin": Step(py="self.n = 0", r="self$n <- 0L", next="round"),
+    "gather": Step(
+        py="self.all = [one.n for one in inputs]", r='self$all <- unlist(gather_inputs(inputs, "n"))', join=True,
+        next="caught",
+    ),
+    "leave": Step(next="gather"),
+    "caught": Step(
+        py="if not os.path.exists('later'):\n    raise ValueError('caught')",
+        r='if (!file.exists("later")) stop("caught")',
+        py_with="@catch(var='ex')", r_with='catch(var = "ex")', next="end",
+    ),
+    "end": Step(
+        py="if not os.path.exists('later'):\n    raise ValueError('again')",
+        r='if (!file.exists("later")) stop("again")',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.holds("8.4 8.13 8.14 8.16", "python", "r", "mixed")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_rounds_and_caught_tasks_are_cloned(project: Project, run, data, language: str) -> None:
+    file = write(project, language, ROUNDS)
+    project.call(file, "run", "--max-workers", "1", expect=1)
+    project.write("fixed", "")
+    project.call(file, "resume", expect=1)
+    # One round of each item is done; what follows from the one that failed runs.
+    assert data("gather", "all", run_id="2") == [1, 3]
+    assert sorted(task.origin_pathspec is None for task in run("2")["round"]) == [False, False, True, True]
+    project.write("later", "")
+    project.call(file, "resume", "--origin-run-id", "2")
+    found = origins(run("3"))
+    assert found["end"] == [None]
+    assert None not in [one for name, step in found.items() if name != "end" for one in step]
+    assert len(found["round"]) == 4
+    assert run("3").successful
+    assert data("end", "ex", run_id="3").exception in ("caught", "'caught'")
