@@ -262,6 +262,7 @@ cpp11::sexp dims_vector(const std::vector<std::int64_t>& dims) {
 
 cpp11::sexp Decoder::decode(const Boxed<ArrayNode>& array, Index index) {
   const std::vector<Attr>& attrs = manifest_.nodes[index].attrs;
+  require(array->logical != "time", "An array of times of day is not supported.");
   const std::int64_t cells = cell_count(array->dims);
   require(cells == open_part(array->part).stream.rows, "An array has a wrong number of cells.");
   const ColumnHints hints = this->hints(array->params, array->levels, attrs, is_own(index));

@@ -62,7 +62,7 @@ def _decode_scalar(reader: Reader, node: pb.Node) -> object:
         from instep.values._pandas_read import scalar_of as pandas_scalar_of
 
         return pandas_scalar_of(reader, vector, raw)
-    if raw is None:
+    if raw is None and logical != "factor":
         return NA_FLOAT if logical == "float64" else NAType(logical)
     if logical in _PLAIN:
         return raw
