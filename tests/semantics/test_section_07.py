@@ -150,13 +150,11 @@ def test_what_was_printed_before_the_end_is_kept(project: Project, run, language
 @pytest.mark.holds("7.3 7.16", "python", "r", "mixed")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_with_adds_a_decorator_where_the_code_has_none(project: Project, run, data, language: str) -> None:
-    fails = {
-        "py": "self.tried = current.retry_count\nif current.retry_count < 1:\n    raise ValueError('not yet')",
-        "r": 'self$tried <- current("retry_count")\nif (current("retry_count") < 1L) stop("not yet")',
-    }
+    py = "self.tried = current.retry_count\nif current.retry_count < 1:\n    raise ValueError('not yet')"
+    r = 'self$tried <- current("retry_count")\nif (current("retry_count") < 1L) stop("not yet")'
     steps = {
-        "start": Step(**fails, next="end"),
-        "end": Step(**fails, py_with="@retry(times=0)", r_with="retry(times = 0)"),
+        "start": Step(py=py, r=r, next="end"),
+        "end": Step(py=py, r=r, py_with="@retry(times=0)", r_with="retry(times = 0)"),
     }
     file = write(project, language, steps)
     project.call(file, "run", expect=1)

@@ -154,3 +154,49 @@ def test_rounds_and_caught_tasks_are_cloned(project: Project, run, data, languag
     assert len(found["round"]) == 4
     assert run("3").successful
     assert data("end", "ex", run_id="3").exception in ("caught", "'caught'")
+
+
+SPLITS = {
+    "start": Step(next="spread"),
+    "spread": Step(
+        py="self.xs = [1, 2]\nself.empty = [] if not os.path.exists('split') else [1, 2]",
+        r='self$xs <- 1:2; self$empty <- if (file.exists("split")) 1:2 else integer()',
+        next="work",
+        foreach="empty",
+    ),
+    "join": Step(
+        py="if not os.path.exists('joined'):\n    raise ValueError('join')\nself.n = len(inputs)",
+        r='if (!file.exists("joined")) stop("join")\nself$n <- length(inputs)',
+        join=True,
+        next="end",
+    ),
+    "work": Step(next="join"),
+    "end": Step(),
+}
+
+
+@pytest.mark.holds("8.2 8.15", "python", "r", "mixed")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_failed_splits_run_with_all_items_and_failed_joins_with_none(
+    project: Project, run, language: str
+) -> None:
+    file = write(project, language, SPLITS)
+    assert "no run" in project.call(file, "resume", expect=1).text
+    project.call(file, "run", expect=1)
+    assert "'77'" in project.call(file, "resume", "--origin-run-id", "77", expect=1).text
+    project.write("split", "")
+    project.call(file, "resume", expect=1)
+    assert origins(run("2")) == {
+        "start": ["1/start/1"],
+        "spread": [None],
+        "work": [None, None],
+        "join": [None],
+    }
+    project.call(file, "run", expect=1)
+    project.write("joined", "")
+    project.call(file, "resume")  # the last run that `run` started
+    assert run("4").origin_pathspec == "Sample/3"
+    found = origins(run("4"))
+    assert [len([one for one in found[step] if one]) for step in ("spread", "work", "join")] == [1, 2, 0]
+    project.call(file, "resume")  # again that run, and not the one that resumed it
+    assert run("5").origin_pathspec == "Sample/3"
