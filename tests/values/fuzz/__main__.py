@@ -31,17 +31,17 @@ def _told(options: argparse.Namespace) -> Callable[[Result], None]:
             f"{result.inputs:,} inputs, {result.seconds:.0f} s, {len(result.findings)} findings", flush=True
         )
         if options.report:
-            report.write(report.describe(result, is_sanitized=options.sanitized is not None))
+            report.keep(report.describe(result, is_sanitized=options.sanitized is not None))
 
     return progress
 
 
-def _replay(library: Path | None) -> int:
-    """Tries again what the report says was found, and notes in it what is still so."""
-    known = report.read()
+def _replay(campaign: int, library: Path | None) -> int:
+    """Tries again what a campaign's report says was found, and notes in it what is still so."""
+    known = next(one for one in report.read() if one["campaign"] == campaign)
     numbers = [finding["input"] for finding in known["findings"]]
-    result = run(numbers, known["campaign"], list(known["outcomes"]), library)
-    report.write(report.replayed(known, result))
+    result = run(numbers, campaign, list(known["outcomes"]), library)
+    report.keep(report.replayed(known, result))
     for finding in result.findings:
         print(f"input {finding.number}: {finding.signature}")
     print(f"{len(numbers)} inputs that were findings, {len(result.findings)} findings now")
@@ -72,8 +72,12 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="number of the first input")
     parser.add_argument("--language", action="append", choices=LANGUAGES, help="default: both")
     parser.add_argument("--sanitized", type=Path, metavar="LIBRARY", help="R library built with sanitizers")
-    parser.add_argument("--report", action="store_true", help="write report.json and docs/fuzzing.md")
-    parser.add_argument("--replay", action="store_true", help="try the findings of report.json again")
+    parser.add_argument(
+        "--report", action="store_true", help="keep what was run in report.json and docs/fuzzing.md"
+    )
+    parser.add_argument(
+        "--replay", action="store_true", help="try again what the report of this campaign says was found"
+    )
     parser.add_argument("--case", type=int, help="show the input of this number instead")
     options = parser.parse_args()
     languages = options.language or list(LANGUAGES)
@@ -81,7 +85,7 @@ def main() -> int:
         _show(options.seed, options.case, languages, options.sanitized)
         return 0
     if options.replay:
-        return _replay(options.sanitized)
+        return _replay(options.seed, options.sanitized)
     numbers = range(options.start, options.start + options.inputs)
     result = run(numbers, options.seed, languages, options.sanitized, _told(options))
     for language in languages:

@@ -1,4 +1,4 @@
-"""The report of a campaign, in JSON, and docs/fuzzing.md, which is written from it."""
+"""The reports of campaigns, in JSON, and docs/fuzzing.md, which is written from them."""
 
 from __future__ import annotations
 
@@ -53,62 +53,95 @@ def replayed(report: dict[str, Any], result: Result) -> dict[str, Any]:
     return {**report, "findings": findings}
 
 
-def read() -> dict[str, Any]:
-    """Reads the report that is kept."""
-    found: dict[str, Any] = json.loads(REPORT.read_text())
+def read() -> list[dict[str, Any]]:
+    """Reads the reports that are kept, one for each campaign."""
+    found: list[dict[str, Any]] = json.loads(REPORT.read_text())
     return found
 
 
-def write(report: dict[str, Any]) -> None:
-    """Keeps a report, and writes the page from it."""
-    REPORT.write_text(json.dumps(report, indent=1) + "\n")
-    PAGE.write_text(page(report))
+def keep(report: dict[str, Any]) -> None:
+    """Keeps the report of a campaign in the place of an earlier one of its number."""
+    write(sorted([*(one for one in read() if one["campaign"] != report["campaign"]), report], key=_number))
 
 
-def page(report: dict[str, Any]) -> str:
+def _number(report: dict[str, Any]) -> int:
+    number: int = report["campaign"]
+    return number
+
+
+def write(reports: list[dict[str, Any]]) -> None:
+    """Keeps reports, and writes the page from them."""
+    REPORT.write_text(json.dumps(reports, indent=1) + "\n")
+    PAGE.write_text(page(reports))
+
+
+def page(reports: list[dict[str, Any]]) -> str:
     """Writes docs/fuzzing.md."""
-    inputs, minutes = report["inputs"], round(report["seconds"] / 60)
-    sanitizers = " and ".join(report["sanitizers"])
-    built = f", built with gcc's sanitizers for {sanitizers} behavior" if sanitizers else ""
-    found = report["findings"]
-    left = [finding for finding in found if not finding.get("mended")]
-    mended = (
-        f"{len(found)}, which are mended since"
-        if found and not left
-        else f"{len(found)}, {len(left)} of them open"
-    )
+    inputs = sum(report["inputs"] for report in reports)
+    outcomes = {name: _sum(reports, "outcomes", name) for name in _NAMES}
+    slowest = {name: max(report["slowest_milliseconds"][name] for report in reports) for name in _NAMES}
     lines = [
         _HEAD,
         "## What was run",
         "",
-        f"{inputs:,} inputs of campaign {report['campaign']}, made of {report['seeds']} sound values, at commit "
-        f"`{report['commit']}`. Each was decoded by Python {report['python']}, and by R {report['r']} with the package's "
-        f"C++ decoder{built}. It took {minutes} minutes on one core. Findings: {mended if found else 'none'}.",
+        f"{inputs:,} inputs, each decoded in both languages:",
         "",
-        "| outcome | " + " | ".join(_NAMES[name] for name in report["outcomes"]) + " |",
-        "|---" * (len(report["outcomes"]) + 1) + "|",
-        *_outcomes(report["outcomes"]),
+        "| campaign | inputs | sound values | at commit | Python | R | sanitizers of R's decoder | minutes | findings |",
+        "|---:|---:|---:|---|---|---|---|---:|---|",
+        *(_campaign(report) for report in reports),
         "",
-        _times(report["slowest_milliseconds"]),
+        "| outcome | " + " | ".join(_NAMES.values()) + " |",
+        "|---" * (len(_NAMES) + 1) + "|",
+        *_outcomes(outcomes),
+        "",
+        _times(slowest),
         "",
         "What the inputs suffered, some of them several changes:",
         "",
         "| change | inputs |",
         "|---|---:|",
-        *(f"| {_CHANGES[name]} | {count:,} |" for name, count in report["changes"].items()),
+        *(f"| {_CHANGES[name]} | {count:,} |" for name, count in _sum(reports, "changes").items()),
         "",
         "Where only one language read a value, and why it may:",
         "",
         "| reason | inputs |",
         "|---|---:|",
-        *(f"| {reason} | {count:,} |" for reason, count in report["differences"].items()),
+        *(f"| {reason} | {count:,} |" for reason, count in _sum(reports, "differences").items()),
         "",
-        *_findings(report["findings"]),
+        *_findings([finding for report in reports for finding in report["findings"]]),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _outcomes(outcomes: dict[str, dict[str, int]]) -> list[str]:
+def _campaign(report: dict[str, Any]) -> str:
+    found = report["findings"]
+    left = sum(not finding.get("mended") for finding in found)
+    facts = (
+        report["campaign"],
+        f"{report['inputs']:,}",
+        report["seeds"],
+        f"`{report['commit']}`",
+        report["python"],
+        report["r"],
+        ", ".join(report["sanitizers"]) or "none",
+        round(report["seconds"] / 60),
+        f"{len(found)}, {f'{left} of them open' if left else 'mended since'}" if found else "none",
+    )
+    return "| " + " | ".join(map(str, facts)) + " |"
+
+
+def _sum(reports: list[dict[str, Any]], *path: str) -> Counter[str]:
+    """Adds up what reports count under a name, most frequent first."""
+    total: Counter[str] = Counter()
+    for report in reports:
+        counts = report
+        for name in path:
+            counts = counts[name]
+        total.update(counts)
+    return Counter(dict(total.most_common()))
+
+
+def _outcomes(outcomes: dict[str, Counter[str]]) -> list[str]:
     names = sorted(
         {name for found in outcomes.values() for name in found}, key=lambda name: (name != "read", name)
     )
@@ -188,7 +221,7 @@ are opened only from a store that the user trusts (see [values.md](values.md)).
 ## How to run it
 
 ```sh
-make fuzz                                              # a million inputs; writes this page
+make fuzz SEED=7                                       # a million inputs; adds a campaign to this page
 cd tests && ../.venv/bin/python -m values.fuzz --inputs 10000 --seed 7
 cd tests && ../.venv/bin/python -m values.fuzz --seed 7 --case 1234    # shows one input, and what becomes of it
 ```
