@@ -146,6 +146,15 @@ REFUSED: Found = {
     "names on level 257": lambda: _changed("r/named_doubles", _buried),
     "a manifest that ends within a node": lambda: _case(b"\x08\x01\x12\x05*\x03\n\x01\x01\x12\x05*\x03"),
     "a manifest with a tag of 6 bytes": lambda: _case(b"\x08\x01\x12\x02\n\x00\x88\xdc\x87\xee\xcb\x6e\x01"),
+    "a factor that stands alone": lambda: _changed(
+        "r/na_integer", lambda manifest: setattr(manifest.nodes[0].vector, "logical", "factor")
+    ),
+    "an array of times of day": lambda: _changed(
+        "python/time",
+        lambda manifest: manifest.nodes[0].CopyFrom(
+            pb.Node(array=pb.Array(logical="time", part=manifest.nodes[0].vector.part))
+        ),
+    ),
     "a stream without an end": lambda: _changed("python/doubles", _without_end),
     "a batch of -1 rows, without columns": lambda: _changed("r/frame_no_columns", _negative_rows),
     "more nulls than the bitmap has": lambda: _column(
