@@ -87,7 +87,7 @@ test_that("an error of to_portable() names type, artifact and path", {
   local_types()
   register_type("geo.point", "point", \(x) stop("no way"))
   error <- expect_error(encode_value(list(fits = list(1, point(1, 2))), "result"), class = "instep_error_value_encode")
-  expect_match(conditionMessage(error), "artifact result", fixed = TRUE)
+  expect_match(conditionMessage(error), "Artifact \"result\"", fixed = TRUE)
   expect_match(conditionMessage(error), "self$result$fits[[2]] is of the registered type 'geo.point'", fixed = TRUE)
   expect_identical(error$code, "TYPE_FAILED")
   expect_identical(error$path, "self$result$fits[[2]]")
