@@ -50,6 +50,8 @@ Commands:
   show    Show the steps in order: language, documentation, where they lead.
   logs    Show what the tasks of a step have written.
   dump    Show the artifacts that the tasks of a step have left behind.
+  debug   Open a prompt with what a task saw, to find out why it failed.
+  rerun   Run the step of a task again on its old inputs.
   tag     Change and list the tags of a run.
   help    Show this text, or that of a command.
 """
