@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
@@ -225,6 +226,23 @@ def resolved(value: _Resolved, configs: Mapping[str, object]) -> _Resolved:
         ConfigInvalidError: An expression cannot be evaluated, or a config could not be resolved.
     """
     return _resolved(value, configs)  # type: ignore[return-value]
+
+
+def with_configs(declared: _Resolved, attributes: Sequence[str], configs: Mapping[str, object]) -> _Resolved:
+    """Copies a declaration, with plain values in the place of configs and expressions.
+
+    Args:
+        declared: A parameter or include file.
+        attributes: Names of its attributes that may have them.
+        configs: The flow's configs, by attribute.
+
+    Raises:
+        ConfigInvalidError: As `resolved`.
+    """
+    made = copy(declared)
+    for name in attributes:
+        setattr(made, name, resolved(getattr(made, name), configs))
+    return made
 
 
 def _resolved(value: object, configs: Mapping[str, object]) -> object:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from copy import copy
 from typing import Self
 
-from instep._config import resolved
+from instep._config import with_configs
 from instep.errors import ParameterInvalidError
 
 
@@ -66,10 +65,9 @@ class IncludeFile:
         Raises:
             ConfigInvalidError: An expression cannot be evaluated.
         """
-        declared = copy(self)
-        for name in ("default", "encoding", "help", "is_text", "required", "show_default"):
-            setattr(declared, name, resolved(getattr(self, name), configs))
-        return declared
+        return with_configs(
+            self, ("default", "encoding", "help", "is_text", "required", "show_default"), configs
+        )
 
     def default_file(self) -> str:
         """Gives the absolute path of the default. Empty: there is none.

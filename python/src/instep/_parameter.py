@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from enum import IntEnum
 from typing import ClassVar, Self, TypeAlias
 
-from instep._config import resolved
+from instep._config import with_configs
 from instep.errors import ParameterInvalidError
 
 ParameterValue: TypeAlias = (
@@ -124,10 +123,7 @@ class Parameter:
         Raises:
             ConfigInvalidError: An expression cannot be evaluated.
         """
-        declared = copy(self)
-        for name in ("default", "help", "required", "separator", "show_default"):
-            setattr(declared, name, resolved(getattr(self, name), configs))
-        return declared
+        return with_configs(self, ("default", "help", "required", "separator", "show_default"), configs)
 
     @property
     def has_function_default(self) -> bool:
