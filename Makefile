@@ -1,5 +1,5 @@
 # The verbs of this repository, the same for both languages.
-.PHONY: setup demo test fmt lint types docs gen bench fuzz graphs check
+.PHONY: setup demo test fmt lint types docs gen bench fuzz graphs reliability check
 
 setup: ## Installs everything that is missing. Does nothing when nothing is.
 	@scripts/setup.sh
@@ -33,6 +33,9 @@ fuzz: setup ## Gives both decoders of values a million hostile inputs; writes do
 
 graphs: setup ## Runs random graphs of both languages, and compares them with a reference interpreter (COUNT=2000 FIRST=0).
 	@cd tests && ../.venv/bin/python -m graphs --count $(or $(COUNT),2000) --first $(or $(FIRST),0)
+
+reliability: setup ## Injects thousands of faults into real runs; writes docs/reliability.md (CHAPTER=kill SCALE=0.1).
+	@cd tests && ../.venv/bin/python -m reliability $(CHAPTER) --scale $(or $(SCALE),1)
 
 check: ## Everything that must be green before a change goes in.
 	@.ci/run
