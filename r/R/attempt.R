@@ -32,7 +32,7 @@ new_attempt <- function(session, task) {
   attempt$fetch <- blob_reader(session$connection, session$object_root, task$lease$lease_token)
   attempt$keeper <- keeper_start_(
     session$connection$channel, session$token, task$lease$lease_token, task$lease$heartbeat_ms,
-    task$attempt_timeout_ms, Sys.getenv("INSTEP_STDOUT_FILE"), Sys.getenv("INSTEP_STDERR_FILE")
+    session$connection$call_ms, session$connection$orphan_ms, task$attempt_timeout_ms, Sys.getenv("INSTEP_STDOUT_FILE"), Sys.getenv("INSTEP_STDERR_FILE")
   )
   attempt
 }
@@ -206,10 +206,10 @@ complete <- function(attempt, outcome, want_next = FALSE) {
     timings = lapply(names(attempt$timings), \(phase) list(phase = phase, duration_ms = attempt$timings[[phase]])),
     stdout_end = spool_size("INSTEP_STDOUT_FILE"),
     stderr_end = spool_size("INSTEP_STDERR_FILE"),
-    want_next = if (want_next) lease_request()
+    want_next = if (want_next) lease_request(lease_wait_ms(attempt$session))
   ))
   the$attempt <- NULL
-  rpc_retry(attempt$session$connection, "WorkerService/CompleteTask", request)
+  rpc_retry(attempt$session$connection, "WorkerService/CompleteTask", request, slow = want_next)
 }
 
 # The files that take what the worker writes begin anew with each task: the orchestrator has what they held.

@@ -24,8 +24,8 @@ grpc_stream_next_ <- function(handle) {
   .Call(`_instep_grpc_stream_next_`, handle)
 }
 
-keeper_start_ <- function(channel, session_token, lease_token, heartbeat_ms, timeout_ms, stdout_file, stderr_file) {
-  .Call(`_instep_keeper_start_`, channel, session_token, lease_token, heartbeat_ms, timeout_ms, stdout_file, stderr_file)
+keeper_start_ <- function(channel, session_token, lease_token, heartbeat_ms, call_ms, orphan_ms, timeout_ms, stdout_file, stderr_file) {
+  .Call(`_instep_keeper_start_`, channel, session_token, lease_token, heartbeat_ms, call_ms, orphan_ms, timeout_ms, stdout_file, stderr_file)
 }
 
 keeper_phase_ <- function(keeper, phase) {

@@ -23,7 +23,7 @@ blob_reader <- function(connection, object_root, lease_token) {
 # Asks the server where a blob is. Small manifests are in its database only.
 read_remote_blob <- function(connection, lease_token, digest) {
   request <- list(lease_token = lease_token, digests = list(digest))
-  found <- rpc_retry(connection, "StoreService/ResolveBlobs", request)$blobs[[1L]]
+  found <- rpc_retry(connection, "StoreService/ResolveBlobs", request, slow = TRUE)$blobs[[1L]]
   if (found$missing) {
     abort("The store has no blob {.val {digest$hash}}.", "blob_missing", digest = digest$hash, call = NULL)
   }
@@ -69,7 +69,7 @@ store_blobs <- function(blobs, connection, object_root, lease_token) {
 upload_blobs <- function(blobs, connection, lease_token) {
   digests <- lapply(blobs, \(blob) list(hash = blob$hash, size = blob$size))
   request <- list(lease_token = lease_token, digests = digests)
-  uploads <- rpc_retry(connection, "StoreService/PrepareUploads", request)$uploads
+  uploads <- rpc_retry(connection, "StoreService/PrepareUploads", request, slow = TRUE)$uploads
   open <- which(!vapply(uploads, \(upload) upload$present, NA))
   for (i in open) {
     upload_blob(blobs[[i]], uploads[[i]], connection, lease_token)
@@ -77,7 +77,7 @@ upload_blobs <- function(blobs, connection, lease_token) {
   finished <- lapply(open, \(i) list(upload_id = uploads[[i]]$upload_id, digest = digests[[i]]))
   if (length(finished) > 0L) {
     request <- list(lease_token = lease_token, uploads = finished)
-    committed <- rpc_retry(connection, "StoreService/CommitUploads", request)$uploads
+    committed <- rpc_retry(connection, "StoreService/CommitUploads", request, slow = TRUE)$uploads
     refused <- Filter(\(upload) !upload$ok, committed)
     if (length(refused) > 0L) {
       abort("The store refused a blob: {refused[[1]]$reason}.", "upload", call = NULL)
@@ -97,7 +97,7 @@ upload_blob <- function(blob, upload, connection, lease_token) {
     request <- list(
       lease_token = lease_token, upload_id = upload$upload_id, offset = offset, data = data, last = last
     )
-    offset <- rpc_retry(connection, "StoreService/WriteBlob", request)$committed_bytes
+    offset <- rpc_retry(connection, "StoreService/WriteBlob", request, slow = TRUE)$committed_bytes
     if (last) {
       return(invisible())
     }

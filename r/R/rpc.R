@@ -1,7 +1,8 @@
-# Calls over gRPC. A connection is a list of `channel` and `metadata`, the headers of each call.
+# Calls over gRPC. A connection is a list of `channel`; `metadata`, the headers of each call; `call_ms`, how long one try
+# of a call may take; and `orphan_ms`, how long a call is tried again.
 
-connect <- function(target, token) {
-  list(channel = grpc_channel_(target), metadata = bearer(token))
+connect <- function(target, token, call_ms = 10000L) {
+  list(channel = grpc_channel_(target), metadata = bearer(token), call_ms = call_ms, orphan_ms = 120000)
 }
 
 bearer <- function(token) c(authorization = paste("Bearer", token))
@@ -10,7 +11,7 @@ hex <- function(bytes) paste(format(bytes), collapse = "")
 
 # Calls a unary method, such as "WorkerService/Heartbeat", with a list and answers with one. Fails with a condition of
 # class `instep_error_<reason>`, such as instep_error_lease_lost, or instep_error_transport without a verdict.
-rpc <- function(connection, method, request, timeout_ms = 10000L) {
+rpc <- function(connection, method, request, timeout_ms = connection$call_ms) {
   name <- basename(method)
   bytes <- message_encode(paste0(name, "Request"), request)
   answer <- grpc_call_(
@@ -22,23 +23,40 @@ rpc <- function(connection, method, request, timeout_ms = 10000L) {
   message_decode(paste0(name, "Response"), answer$response)
 }
 
-# The same, again and again while the transport is in trouble, for at most `total_seconds`. The caller's ids make the
-# repeats harmless.
-rpc_retry <- function(connection, method, request, timeout_ms = 10000L, total_seconds = 120) {
-  deadline <- proc.time()[["elapsed"]] + total_seconds
-  pause <- 0.2 * (0.8 + 0.4 * (Sys.getpid() %% 100) / 100) # spread out without touching the user's random numbers
+# The same, again and again while the transport is in trouble or the server asks for patience, for at most `total_ms`. The
+# caller's ids make the repeats harmless. A `slow` call is one for which the server may wait or work for long.
+rpc_retry <- function(connection, method, request, slow = FALSE, total_ms = connection$orphan_ms) {
+  deadline <- proc.time()[["elapsed"]] + total_ms / 1000
+  timeout_ms <- connection$call_ms * if (slow) slow_calls else 1L
+  pause <- 0.2
   repeat {
-    answer <- tryCatch(rpc(connection, method, request, timeout_ms), instep_error_transport = identity)
-    if (!inherits(answer, "instep_error_transport")) {
+    answer <- tryCatch(rpc(connection, method, request, timeout_ms), instep_error = identity)
+    if (!inherits(answer, "instep_error")) {
       return(answer)
     }
-    if (!answer$code %in% c(4L, 13L, 14L) || proc.time()[["elapsed"]] + pause > deadline) {
+    wait <- if (is.null(answer$retry_after_ms)) pause * jitter() else answer$retry_after_ms / 1000
+    if (!is_passing(answer) || proc.time()[["elapsed"]] + wait > deadline) {
       stop(answer)
     }
-    Sys.sleep(pause)
+    Sys.sleep(wait)
     pause <- min(2 * pause, 10)
   }
 }
+
+# How long one try of a slow call may take, and how long the server may wait for a task, in units of `call_ms`.
+slow_calls <- 3L
+waits_for_calls <- 2L
+
+# Whether the same call may succeed later. The codes are DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE and UNKNOWN.
+is_passing <- function(condition) {
+  patient <- paste0("instep_error_", c("concurrent_poll", "overloaded", "write_conflict"))
+  inherits(condition, patient) ||
+    (inherits(condition, "instep_error_transport") && condition$code %in% c(2L, 4L, 13L, 14L))
+}
+
+# Between 0.8 and 1.2, so that workers that were cut off together do not come back together. Not by R's generator: its
+# state is the user's.
+jitter <- function() 0.8 + 0.4 * (as.numeric(Sys.time()) * 1e6 + Sys.getpid() * 7919) %% 1000 / 1000
 
 # Calls `each` with every response of a server stream, until the stream ends or `each` returns FALSE.
 rpc_stream <- function(connection, method, request, each, timeout_ms = 0L) {

@@ -4,7 +4,8 @@ sdk_version <- function() paste("instep-r", getNamespaceVersion("instep"))
 
 # Registers the worker and leases its first task.
 open_session <- function(bootstrap) {
-  connection <- connect(bootstrap$endpoint, hex(bootstrap$token))
+  call_ms <- if (bootstrap$call_ms > 0L) bootstrap$call_ms else 10000L
+  connection <- connect(bootstrap$endpoint, hex(bootstrap$token), call_ms)
   answer <- rpc_retry(connection, "WorkerService/RegisterWorker", list(
     worker_id = bootstrap$worker_id,
     version_min = 1L,
@@ -15,21 +16,24 @@ open_session <- function(bootstrap) {
     host = Sys.info()[["nodename"]],
     pid = Sys.getpid(),
     store_probe = read_probe(bootstrap$store_probe_file),
-    lease = lease_request()
-  ), timeout_ms = 30000L, total_seconds = 30)
+    lease = lease_request(wait_ms = 0L)
+  ), total_ms = 30000)
   token <- hex(answer$session_token)
   connection$metadata <- bearer(token)
+  limits <- as.list(key_values_decode(answer$limits))
+  connection$orphan_ms <- as.numeric(limits$orphan_ms %||% connection$orphan_ms)
   list(connection = connection, token = token, object_root = answer$object_root, lease = answer$lease)
 }
 
 r_version <- function() paste(R.version$major, R.version$minor, sep = ".")
 
-lease_wait_ms <- 20000L
-
-lease_request <- function() {
+lease_request <- function(wait_ms) {
   the$requests <- (the$requests %||% 0L) + 1L
-  list(request_id = paste(Sys.getpid(), the$requests, sep = "-"), wait_ms = lease_wait_ms)
+  list(request_id = paste(Sys.getpid(), the$requests, sep = "-"), wait_ms = wait_ms)
 }
+
+# How long the server may wait for a task, in milliseconds.
+lease_wait_ms <- function(session) session$connection$call_ms * waits_for_calls
 
 # Leases the next task. Blocks until there is one; NULL when there will be none.
 next_task <- function(session, lease) {
@@ -41,7 +45,8 @@ next_task <- function(session, lease) {
       return(NULL)
     }
     Sys.sleep(lease$none$retry_after_ms / 1000)
-    lease <- rpc_retry(session$connection, "WorkerService/LeaseTask", lease_request(), timeout_ms = 30000L)
+    request <- lease_request(lease_wait_ms(session))
+    lease <- rpc_retry(session$connection, "WorkerService/LeaseTask", request, slow = TRUE)
   }
 }
 
@@ -58,7 +63,7 @@ all_joins <- function(session, task) {
   position <- task$joins_next
   while (!is.null(position)) {
     request <- list(lease_token = task$lease$lease_token, position = position)
-    answer <- rpc_retry(session$connection, "WorkerService/ListJoinInputs", request)
+    answer <- rpc_retry(session$connection, "WorkerService/ListJoinInputs", request, slow = TRUE)
     joins <- c(joins, answer$joins)
     position <- answer$joins_next
   }

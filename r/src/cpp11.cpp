@@ -49,10 +49,10 @@ extern "C" SEXP _instep_grpc_stream_next_(SEXP handle) {
   END_CPP11
 }
 // keeper.cpp
-SEXP keeper_start_(SEXP channel, std::string session_token, cpp11::raws lease_token, int heartbeat_ms, double timeout_ms, std::string stdout_file, std::string stderr_file);
-extern "C" SEXP _instep_keeper_start_(SEXP channel, SEXP session_token, SEXP lease_token, SEXP heartbeat_ms, SEXP timeout_ms, SEXP stdout_file, SEXP stderr_file) {
+SEXP keeper_start_(SEXP channel, std::string session_token, cpp11::raws lease_token, int heartbeat_ms, int call_ms, double orphan_ms, double timeout_ms, std::string stdout_file, std::string stderr_file);
+extern "C" SEXP _instep_keeper_start_(SEXP channel, SEXP session_token, SEXP lease_token, SEXP heartbeat_ms, SEXP call_ms, SEXP orphan_ms, SEXP timeout_ms, SEXP stdout_file, SEXP stderr_file) {
   BEGIN_CPP11
-    return cpp11::as_sexp(keeper_start_(cpp11::as_cpp<cpp11::decay_t<SEXP>>(channel), cpp11::as_cpp<cpp11::decay_t<std::string>>(session_token), cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(lease_token), cpp11::as_cpp<cpp11::decay_t<int>>(heartbeat_ms), cpp11::as_cpp<cpp11::decay_t<double>>(timeout_ms), cpp11::as_cpp<cpp11::decay_t<std::string>>(stdout_file), cpp11::as_cpp<cpp11::decay_t<std::string>>(stderr_file)));
+    return cpp11::as_sexp(keeper_start_(cpp11::as_cpp<cpp11::decay_t<SEXP>>(channel), cpp11::as_cpp<cpp11::decay_t<std::string>>(session_token), cpp11::as_cpp<cpp11::decay_t<cpp11::raws>>(lease_token), cpp11::as_cpp<cpp11::decay_t<int>>(heartbeat_ms), cpp11::as_cpp<cpp11::decay_t<int>>(call_ms), cpp11::as_cpp<cpp11::decay_t<double>>(orphan_ms), cpp11::as_cpp<cpp11::decay_t<double>>(timeout_ms), cpp11::as_cpp<cpp11::decay_t<std::string>>(stdout_file), cpp11::as_cpp<cpp11::decay_t<std::string>>(stderr_file)));
   END_CPP11
 }
 // keeper.cpp
@@ -347,7 +347,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_keeper_cancel_reason_", (DL_FUNC) &_instep_keeper_cancel_reason_, 1},
     {"_instep_keeper_cancelled_",     (DL_FUNC) &_instep_keeper_cancelled_,     2},
     {"_instep_keeper_phase_",         (DL_FUNC) &_instep_keeper_phase_,         2},
-    {"_instep_keeper_start_",         (DL_FUNC) &_instep_keeper_start_,         7},
+    {"_instep_keeper_start_",         (DL_FUNC) &_instep_keeper_start_,         9},
     {"_instep_keeper_stop_",          (DL_FUNC) &_instep_keeper_stop_,          2},
     {"_instep_keeper_timed_out_",     (DL_FUNC) &_instep_keeper_timed_out_,     1},
     {"_instep_message_contract_",     (DL_FUNC) &_instep_message_contract_,     2},

@@ -31,9 +31,7 @@ using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
 
 const auto kLogInterval = Milliseconds(500);
-const auto kOrphanLimit = std::chrono::minutes(2);
 const size_t kLogChunk = 256 * 1024;
-const int kCallTimeoutMs = 5000;
 const int kExitLeaseLost = 74;
 const auto kRepeatInterval = std::chrono::seconds(1);
 const int kRunning = 2;  // ATTEMPT_PHASE_RUNNING
@@ -103,11 +101,14 @@ struct Spool {
 class Keeper {
  public:
   Keeper(std::shared_ptr<grpc::Channel> channel, instep::Metadata metadata, std::string lease_token,
-         int heartbeat_ms, int64_t timeout_ms, const std::string& stdout_file, const std::string& stderr_file)
+         int heartbeat_ms, int call_ms, int64_t orphan_ms, int64_t timeout_ms, const std::string& stdout_file,
+         const std::string& stderr_file)
       : channel_(std::move(channel)),
         metadata_(std::move(metadata)),
         lease_token_(std::move(lease_token)),
         heartbeat_ms_(heartbeat_ms),
+        call_ms_(call_ms),
+        orphan_limit_(orphan_ms),
         timeout_ms_(timeout_ms),
         r_thread_(pthread_self()) {
     spools_[0].file = stdout_file;
@@ -178,7 +179,7 @@ class Keeper {
  private:
   void keep() {
     Clock::time_point next_log = Clock::now() + kLogInterval;
-    Clock::time_point next_beat = next_log;
+    Clock::time_point next_beat = Clock::now() + std::min<Milliseconds>(kLogInterval, Milliseconds(heartbeat_ms_));
     last_answer_ = Clock::now();
     for (;;) {
       {
@@ -219,12 +220,12 @@ class Keeper {
 
   instep::Answer call(const char* method, const pb::Message& request) {
     instep::Answer answer =
-        instep::call_unary(channel_, method, instep::serialize(request), metadata_, kCallTimeoutMs);
+        instep::call_unary(channel_, method, instep::serialize(request), metadata_, call_ms_);
     std::unique_ptr<pb::Message> detail = instep::new_message("ErrorDetail");
     std::string reason = reason_of(answer, detail.get());
     if (answer.status.ok() || !reason.empty()) last_answer_ = Clock::now();
     if (reason == "ERROR_REASON_LEASE_LOST" || reason == "ERROR_REASON_LEASE_CLOSED" ||
-        Clock::now() - last_answer_ > kOrphanLimit) {
+        Clock::now() - last_answer_ > orphan_limit_) {
       instep::end_process(kExitLeaseLost);
     }
     return answer;
@@ -274,6 +275,8 @@ class Keeper {
   const instep::Metadata metadata_;
   const std::string lease_token_;
   std::atomic<int> heartbeat_ms_;
+  const int call_ms_;
+  const Milliseconds orphan_limit_;
   const int64_t timeout_ms_;
   const pthread_t r_thread_;
   Spool spools_[2];
@@ -296,13 +299,14 @@ Keeper* keeper_of(SEXP handle) { return cpp11::external_pointer<Keeper>(handle).
 }  // namespace
 
 [[cpp11::register]] SEXP keeper_start_(SEXP channel, std::string session_token, cpp11::raws lease_token,
-                                       int heartbeat_ms, double timeout_ms, std::string stdout_file,
-                                       std::string stderr_file) {
+                                       int heartbeat_ms, int call_ms, double orphan_ms, double timeout_ms,
+                                       std::string stdout_file, std::string stderr_file) {
   instep::Metadata metadata = {{"authorization", "Bearer " + session_token}};
   std::string token(reinterpret_cast<const char*>(RAW(lease_token)), static_cast<size_t>(lease_token.size()));
   cpp11::external_pointer<std::shared_ptr<grpc::Channel>> dialed(channel);
-  auto keeper = std::make_unique<Keeper>(*dialed, metadata, token, heartbeat_ms, static_cast<int64_t>(timeout_ms),
-                                         stdout_file, stderr_file);
+  auto keeper = std::make_unique<Keeper>(*dialed, metadata, token, heartbeat_ms, call_ms,
+                                         static_cast<int64_t>(orphan_ms), static_cast<int64_t>(timeout_ms), stdout_file,
+                                         stderr_file);
   // Not finalized when R ends: a step that calls quit() is reported then, and that needs the keeper.
   return cpp11::external_pointer<Keeper>(keeper.release(), true, false);
 }

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from instep._logs import LogSender
-from instep._session import ORPHAN_SECONDS, Session
+from instep._session import Session
 from instep.errors import InstepError, LeaseError
 
 FIRST_SECONDS = 0.5
@@ -87,7 +87,7 @@ class Heartbeat:
 
     def _run(self) -> None:
         answered = time.monotonic()
-        next_beat = answered + FIRST_SECONDS
+        next_beat = answered + min(FIRST_SECONDS, self._interval)
         while not self._stop.wait(min(self._logs.interval, max(next_beat - time.monotonic(), 0.0))):
             try:
                 if time.monotonic() >= next_beat:
@@ -98,8 +98,8 @@ class Heartbeat:
             except LeaseError:
                 self._lose()
             except InstepError:
-                next_beat = time.monotonic() + AGAIN_SECONDS
-                if next_beat - answered > ORPHAN_SECONDS:
+                next_beat = time.monotonic() + min(AGAIN_SECONDS, self._interval)
+                if next_beat - answered > self._session.orphan_seconds:
                     self._lose()
 
     def _beat(self) -> None:

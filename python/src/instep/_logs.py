@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from instep._session import ORPHAN_SECONDS, Session
+from instep._session import Session
 from instep.errors import LogOffsetError
 
 CHUNK_BYTES = 256 * 1024
@@ -54,12 +54,12 @@ class LogSender:
     def send_rest(self) -> None:
         """Sends everything to the end and closes the logs, for an orchestrator that does not see the files."""
         for stream in self._streams:
-            while self._send_piece(stream, budget=ORPHAN_SECONDS):
+            while self._send_piece(stream, budget=None):
                 pass
             if not stream.closed:
                 self._session.append_log(self._lease_token, stream.name, stream.offset, b"", end=True)
 
-    def _send_piece(self, stream: _Stream, *, budget: float) -> bool:
+    def _send_piece(self, stream: _Stream, *, budget: float | None) -> bool:
         """Sends one piece. False: there was nothing to send."""
         data = b"" if stream.closed else _read(stream.file, stream.offset)
         if not data:

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from instep.values import Digest
 
 REGISTER_SECONDS = 30.0
-ORPHAN_SECONDS = 120.0
-"""How long a worker goes on without an answer of the orchestrator."""
-LEASE_WAIT_MS = 20_000
 CHUNK_BYTES = 1024 * 1024
+WAITS_FOR_CALLS, SLOW_CALLS = 2, 3
+"""How long the orchestrator may wait for a task, and how long one try of a call that waits may take, in units of how
+long a call may take."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _PASSING_CODES = frozenset({"DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"})
@@ -89,6 +89,8 @@ class Session:
 
     object_root: str = ""
     """Directory of the object store, when the worker shares it. Empty: bytes go through the orchestrator."""
+    orphan_seconds: float = 120.0
+    """How long the worker goes on without an answer of the orchestrator."""
 
     def __init__(self, bootstrap: Bootstrap, sleep: Callable[[float], None] = time.sleep) -> None:
         self._bootstrap = bootstrap
@@ -120,13 +122,15 @@ class Session:
                 host=os.uname().nodename,
                 pid=os.getpid(),
                 store_probe=_read_probe(self._bootstrap.store_probe_file),
-                lease=_lease_request(),
+                lease=_lease_request(wait_ms=0),
             ),
             worker_pb2.RegisterWorkerResponse,
             budget=REGISTER_SECONDS,
         )
         self._connection.token = answer.session_token.hex()
         self.object_root = answer.object_root
+        limits = {limit.key: limit.value for limit in answer.limits}
+        self.orphan_seconds = int(limits.get("orphan_ms", 0)) / 1000 or Session.orphan_seconds
         return self._task_of(answer.lease)
 
     def heartbeat(self, lease_token: bytes, seq: int, phase: str) -> Beat:
@@ -151,7 +155,6 @@ class Session:
                 cpu_ms=round(time.process_time() * 1000),
             ),
             worker_pb2.HeartbeatResponse,
-            timeout=10.0,
             budget=0.0,
         )
         cancelled = answer.directive == worker_pb2.DIRECTIVE_CANCEL
@@ -175,12 +178,9 @@ class Session:
         """
         request = report_to(report, lease_token, completion_id)
         if self._bootstrap.reuse:
-            request.want_next.CopyFrom(_lease_request())
+            request.want_next.CopyFrom(self._lease_request())
         answer = self._call(
-            "WorkerService/CompleteTask",
-            request,
-            worker_pb2.CompleteTaskResponse,
-            timeout=30.0 if self._bootstrap.reuse else 10.0,
+            "WorkerService/CompleteTask", request, worker_pb2.CompleteTaskResponse, slow=self._bootstrap.reuse
         )
         return self._task_of(answer.next) if answer.HasField("next") else None
 
@@ -190,6 +190,7 @@ class Session:
             "WorkerService/ListJoinInputs",
             worker_pb2.ListJoinInputsRequest(lease_token=lease_token, position=position),
             worker_pb2.ListJoinInputsResponse,
+            slow=True,
         )
         return joins_from(answer.joins), answer.joins_next if answer.HasField("joins_next") else None
 
@@ -201,7 +202,7 @@ class Session:
         data: bytes,
         *,
         end: bool = False,
-        budget: float = ORPHAN_SECONDS,
+        budget: float | None = None,
     ) -> LogPosition:
         """Sends a piece of a log.
 
@@ -211,7 +212,7 @@ class Session:
             offset: Position of the first byte.
             data: At most 256 KiB.
             end: True when nothing follows.
-            budget: Seconds for which it is tried. 0: it is tried once.
+            budget: Seconds for which it is tried. 0: it is tried once. None: until the worker counts as an orphan.
 
         Raises:
             LogOffsetError: The log goes on elsewhere; metadata `expected` tells where.
@@ -228,7 +229,6 @@ class Session:
                 end=end,
             ),
             log_service_pb2.AppendLogsResponse,
-            timeout=10.0,
             budget=budget,
         )
         return LogPosition(answer.next_offset, answer.min_interval_ms / 1000, answer.closed)
@@ -243,6 +243,7 @@ class Session:
             "StoreService/ResolveBlobs",
             store_service_pb2.ResolveBlobsRequest(lease_token=lease_token, digests=[digest_to(digest)]),
             store_service_pb2.ResolveBlobsResponse,
+            slow=True,
         )
         found = answer.blobs[0]
         return found.inline if found.HasField("inline") else None
@@ -269,6 +270,7 @@ class Session:
                 lease_token=lease_token, digests=[digest_to(digest) for digest in digests]
             ),
             store_service_pb2.PrepareUploadsResponse,
+            slow=True,
         )
         return [None if upload.present else upload.upload_id for upload in answer.uploads]
 
@@ -280,6 +282,7 @@ class Session:
                 lease_token=lease_token, upload_id=upload_id, offset=offset, data=data, last=last
             ),
             store_service_pb2.WriteBlobResponse,
+            slow=True,
         )
 
     def commit_uploads(self, lease_token: bytes, uploads: Sequence[tuple[str, Digest]]) -> list[str]:
@@ -298,6 +301,7 @@ class Session:
                 ],
             ),
             store_service_pb2.CommitUploadsResponse,
+            slow=True,
         )
         return ["" if upload.ok else upload.reason for upload in answer.uploads]
 
@@ -315,8 +319,11 @@ class Session:
                     self._close("The worker does not know this answer to LeaseTask.")
                     return None
             answer = self._call(
-                "WorkerService/LeaseTask", _lease_request(), worker_pb2.LeaseTaskResponse, timeout=30.0
+                "WorkerService/LeaseTask", self._lease_request(), worker_pb2.LeaseTaskResponse, slow=True
             )
+
+    def _lease_request(self) -> worker_pb2.LeaseTaskRequest:
+        return _lease_request(wait_ms=round(self._bootstrap.call_seconds * WAITS_FOR_CALLS * 1000))
 
     def _close(self, reason: str) -> None:
         self._call(
@@ -331,10 +338,11 @@ class Session:
         request: Message,
         answer: type[Answer],
         *,
-        timeout: float = 30.0,
-        budget: float = ORPHAN_SECONDS,
+        slow: bool = False,
+        budget: float | None = None,
     ) -> Answer:
-        give_up = time.monotonic() + budget
+        timeout = self._bootstrap.call_seconds * (SLOW_CALLS if slow else 1)
+        give_up = time.monotonic() + (self.orphan_seconds if budget is None else budget)
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -359,8 +367,8 @@ def _advised_pause(err: InstepError) -> float:
     return (getattr(err, "retry_after_ms", None) or 0) / 1000
 
 
-def _lease_request() -> worker_pb2.LeaseTaskRequest:
-    return worker_pb2.LeaseTaskRequest(request_id=os.urandom(16).hex(), wait_ms=LEASE_WAIT_MS)
+def _lease_request(*, wait_ms: int) -> worker_pb2.LeaseTaskRequest:
+    return worker_pb2.LeaseTaskRequest(request_id=os.urandom(16).hex(), wait_ms=wait_ms)
 
 
 def _read_probe(file: str) -> bytes:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 from instep.values import Digest, OnLoss
 
+CALL_SECONDS = 10.0
+"""How long one try of a call may take, unless the bootstrap says so."""
+
 
 class InputKind(enum.Enum):
     """What kind of thing an input is."""
@@ -334,3 +337,5 @@ class Bootstrap:
     """File of user code to load. Empty: the process has loaded it already."""
     reuse: bool = False
     """True to ask for further tasks after the first."""
+    call_seconds: float = CALL_SECONDS
+    """How long one try of a call may take."""

@@ -8,6 +8,7 @@ from instep_proto.v1 import digest_pb2, failure_pb2, graph_pb2, host_pb2, key_va
 from instep_proto.v1 import worker_service_pb2 as worker_pb2
 
 from instep._task import (
+    CALL_SECONDS,
     Bootstrap,
     Cancelled,
     Catch,
@@ -75,6 +76,7 @@ def bootstrap_from(message: host_pb2.WorkerBootstrap) -> Bootstrap:
         env={entry.key: entry.value for entry in message.env},
         file=message.file,
         reuse=message.reuse,
+        call_seconds=message.call_ms / 1000 or CALL_SECONDS,
     )
 
 

@@ -30,12 +30,13 @@ from instep_server.db.change import Change
 from instep_server.db.database import Database
 from instep_server.errors import HostError, RequestError, StoreError
 from instep_server.launcher import Launcher
-from instep_server.limits import LEASE_TTL_MS, MAX_START_FAILURES
+from instep_server.limits import MAX_START_FAILURES
 from instep_server.logs import LogFiles, LogStream, Spool, StreamLog
 from instep_server.machine import MemoryWatch
 from instep_server.manifests import Manifests
 from instep_server.recorder import Recorder
 from instep_server.reports import Judge, Report, report_hash
+from instep_server.settings import Settings
 from instep_server.store import ObjectStore
 from instep_server.tags import user_tags
 from instep_server.task_message import RunFacts, TaskMessages
@@ -74,6 +75,8 @@ class Tools:
     """What this machine has."""
     memory: MemoryWatch
     """Watches the memory of workers."""
+    settings: Settings
+    """What the operator has set."""
     workers: dict[str, Worker] = field(default_factory=dict)
     """All workers of the server whose processes live or are to, by id."""
     attempts: dict[str, Attempt] = field(default_factory=dict)
@@ -164,7 +167,7 @@ class ActiveRun:
         attempt = worker.open_attempt
         if attempt is not None and attempt.redelivery < MAX_REDELIVERIES:
             attempt.redelivery += 1
-            attempt.expires = self._tools.monotonic() + LEASE_TTL_MS / 1000
+            attempt.expires = self._tools.monotonic() + self._tools.settings.lease_ms / 1000
             return self._message(attempt)
         if attempt is not None:
             self._reclaim(change, attempt, "Its worker asked for it again and again.")
@@ -179,7 +182,7 @@ class ActiveRun:
     def acknowledge(self, attempt: Attempt) -> None:
         """Keeps a lease; the first time, records that its attempt has started."""
         now = self._tools.monotonic()
-        attempt.expires = now + LEASE_TTL_MS / 1000
+        attempt.expires = now + self._tools.settings.lease_ms / 1000
         if attempt.state is AttemptState.LEASED:
             attempt.begun = now
             change = Change()
@@ -326,7 +329,7 @@ class ActiveRun:
             number=number,
             worker=worker,
             logs={stream: self._log(task_id, number, stream) for stream in LogStream},
-            expires=now + LEASE_TTL_MS / 1000,
+            expires=now + tools.settings.lease_ms / 1000,
             begun=now,
         )
         worker.attempt = tools.attempts[attempt.lease_id] = attempt
@@ -341,7 +344,8 @@ class ActiveRun:
 
     def _message(self, attempt: Attempt) -> task_pb2.Task:
         token = self._tools.tokens.issue(TokenKind.LEASE, attempt.lease_id)
-        return self._messages.task(attempt, token, queued_unix_ms=self._queued[attempt.task.id])
+        queued = self._queued[attempt.task.id]
+        return self._messages.task(attempt, token, self._tools.settings, queued_unix_ms=queued)
 
     def _free(self, attempt: Attempt) -> None:
         """Frees what an attempt that has ended held."""
@@ -364,7 +368,8 @@ class ActiveRun:
         change = Change()
         task = attempt.task
         self._take_output(change, attempt, {})
-        self._lose(change, attempt, loss.lease_expired(task.step.name, task.id, LEASE_TTL_MS / 1000))
+        seconds = self._tools.settings.lease_ms / 1000
+        self._lose(change, attempt, loss.lease_expired(task.step.name, task.id, seconds))
         self._kill(attempt.worker)
         self._finish_change(change)
 

@@ -6,6 +6,7 @@ InstepError
 ├── StoreError            the store cannot do it
 │   └── StoreFullError    it has no room left
 ├── HostError             a host cannot be started, or has ended
+├── SettingError          an environment variable is not as it must be
 └── InstepInternalError   a bug in Instep
 ```
 
@@ -87,6 +88,10 @@ class StoreFullError(StoreError):
 
 class HostError(InstepError):
     """A host cannot be started, or has ended. The message names its file."""
+
+
+class SettingError(InstepError):
+    """An environment variable is not as it must be. The message names it and tells what it must be."""
 
 
 class InstepInternalError(InstepError):

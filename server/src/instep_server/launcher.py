@@ -60,13 +60,15 @@ class Launcher:
         listener: Who is told about workers.
         tokens: Makes their tokens.
         probe: File whose content proves that a worker shares the file system.
+        call_ms: How long a worker's call may take before it is made again.
     """
 
-    def __init__(self, listener: WorkerListener, tokens: Tokens, probe: Path) -> None:
+    def __init__(self, listener: WorkerListener, tokens: Tokens, probe: Path, call_ms: int) -> None:
         self.endpoint = ""
         self._listener = listener
         self._tokens = tokens
         self._probe = probe
+        self._call_ms = call_ms
         self._hosts: dict[Program, Host] = {}
         self._fresh: dict[str, subprocess.Popen[bytes]] = {}
         self._forked: dict[str, Host] = {}
@@ -211,6 +213,7 @@ class Launcher:
             ],
             file=worker.pool.file,
             reuse=worker.pool.isolation is Isolation.REUSE,
+            call_ms=self._call_ms,
         )
 
     def _fork_command(self, worker: Worker, working_directory: str) -> host_pb2.ForkWorker:

@@ -1,4 +1,7 @@
-"""Times and sizes of the local case. Workers and clients learn those that concern them as limits."""
+"""Times and sizes of the local case that nobody sets. `settings` has those that an operator can set.
+
+Workers and clients learn those that concern them as limits.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,6 @@ VERSION_MAX = 1
 CAPABILITIES = ("instep.cap.local_objects.v1", "instep.cap.piggyback_next.v1", "instep.cap.watch_logs.v1")
 """Optional features of this server, sorted."""
 
-HEARTBEAT_MS = 5_000
-"""How often a worker sends a heartbeat."""
-LEASE_TTL_MS = 30_000
-"""How long a lease lasts without one."""
-START_WITHIN_MS = 30_000
-"""How soon a lease is to be acknowledged."""
 CANCEL_GRACE_MS = 10_000
 """How long user code has to stop after an interrupt, before SIGTERM."""
 KILL_GRACE_MS = 5_000
@@ -59,12 +56,10 @@ MAX_PARAMETER_BYTES = 2 * 1024 * 1024
 
 
 def announced() -> dict[str, int]:
-    """Tells the limits that workers and clients should know, by name."""
+    """Tells the sizes that workers and clients should know, by name."""
     return {
-        "heartbeat_ms": HEARTBEAT_MS,
         "inline_bytes": INLINE_BYTES,
         "inline_bytes_per_message": INLINE_BYTES_PER_MESSAGE,
-        "lease_ttl_ms": LEASE_TTL_MS,
         "log_batch_bytes": LOG_BATCH_BYTES,
         "log_interval_ms": LOG_INTERVAL_MS,
         "max_digests": MAX_DIGESTS,

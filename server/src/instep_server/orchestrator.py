@@ -31,6 +31,7 @@ from instep_server.machine import MemoryWatch, find_machine
 from instep_server.manifests import Manifests
 from instep_server.origins import find_origin, find_past
 from instep_server.recovery import recover
+from instep_server.settings import Settings
 from instep_server.store import ObjectStore
 from instep_server.submission import Recorded, Submission, chosen_graph, origin_of, recorded_before
 from instep_server.tokens import Tokens
@@ -59,6 +60,7 @@ class Orchestrator:
         home: The store, with its directories and database ready.
         server_id: Id of this server.
         probe: Content of its probe file.
+        settings: What the operator has set.
 
     Attributes:
         server_id: Id of this server.
@@ -74,7 +76,7 @@ class Orchestrator:
         probe: Content of its probe file, which proves that a worker shares the file system.
     """
 
-    def __init__(self, home: Home, server_id: str, probe: bytes) -> None:
+    def __init__(self, home: Home, server_id: str, probe: bytes, settings: Settings) -> None:
         self.server_id = server_id
         self.home = home
         self.changes = Changes()
@@ -88,6 +90,7 @@ class Orchestrator:
             WorkerListener(forked=self._worker_forked, exited=self._worker_exited),
             self.tokens,
             home.probe(server_id),
+            settings.call_ms,
         )
         self.tools = Tools(
             db=self.db,
@@ -102,6 +105,7 @@ class Orchestrator:
             new_id=new_id,
             machine=find_machine(),
             memory=MemoryWatch(),
+            settings=settings,
         )
         self._attached: Host | None = None
         self._loader = Loader(self.launcher, new_id, None)

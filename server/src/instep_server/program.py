@@ -38,6 +38,7 @@ from instep_server.services.log import LogService
 from instep_server.services.meta import MetaService
 from instep_server.services.store import StoreService
 from instep_server.services.worker import WorkerService
+from instep_server.settings import Settings
 from instep_server.tokens import TokenKind
 
 MAX_SOCKET_PATH = 100
@@ -71,21 +72,23 @@ async def serve(arguments: Arguments) -> None:
         arguments: What the program was started with.
 
     Raises:
+        SettingError: An environment variable is not as it must be.
         StoreError: The store cannot be used, or there is no place for the socket.
     """
+    settings = Settings.from_environment(os.environ)
     server_id = new_id()
     home = Home(arguments.home.resolve())
     probe = os.urandom(PROBE_BYTES)
     home.make(server_id, probe)
     lock = OwnerLock(home.lock(server_id))
     prepare(home.database)
-    orchestrator = Orchestrator(home, server_id, probe)
+    orchestrator = Orchestrator(home, server_id, probe, settings)
     path = socket_folder() / f"{server_id[:16]}.sock"
     server = grpc.aio.server(options=CHANNEL_OPTIONS)
     for add, service in _SERVICES:
         add(service(orchestrator), server)
     server.add_insecure_port(f"unix:{path}")
-    orchestrator.launcher.endpoint = f"unix:{path}"
+    orchestrator.launcher.endpoint = endpoint = settings.endpoint or f"unix:{path}"
     host = None
     if arguments.host is not None:
         host = await orchestrator.launcher.attach(socket.socket(fileno=arguments.host))
@@ -96,7 +99,7 @@ async def serve(arguments: Arguments) -> None:
     gc.enable()
     # A parent that is gone already is found to be gone by the next line.
     with contextlib.suppress(BrokenPipeError):
-        os.write(arguments.control, f"unix:{path}\n{token.hex()}\n\n".encode())
+        os.write(arguments.control, f"{endpoint}\n{token.hex()}\n\n".encode())
     remove_stale_sockets(path.parent)
     await _parent_is_gone(arguments.control)
     await orchestrator.shut_down("The command that started the run has ended.")

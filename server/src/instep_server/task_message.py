@@ -15,15 +15,9 @@ from instep_server.core.graph_types import GraphStep, LossPolicy
 from instep_server.core.planned import PlannedTask
 from instep_server.core.policy import Catch
 from instep_server.core.project import RunProject
-from instep_server.limits import (
-    CANCEL_GRACE_MS,
-    HEARTBEAT_MS,
-    INLINE_BYTES_PER_MESSAGE,
-    LEASE_TTL_MS,
-    PAGE_BYTES,
-    START_WITHIN_MS,
-)
+from instep_server.limits import CANCEL_GRACE_MS, INLINE_BYTES_PER_MESSAGE, PAGE_BYTES
 from instep_server.manifests import Manifests
+from instep_server.settings import Settings
 from instep_server.store import BlobId
 from instep_server.workers import Attempt
 
@@ -77,12 +71,15 @@ class TaskMessages:
         self._manifests = manifests
         self._templates: dict[str, task_pb2.Task] = {}
 
-    def task(self, attempt: Attempt, lease_token: bytes, *, queued_unix_ms: int) -> task_pb2.Task:
+    def task(
+        self, attempt: Attempt, lease_token: bytes, settings: Settings, *, queued_unix_ms: int
+    ) -> task_pb2.Task:
         """Writes a task.
 
         Args:
             attempt: The attempt that is leased.
             lease_token: The token of its lease.
+            settings: How long the lease lasts.
             queued_unix_ms: When the task became ready.
 
         Returns:
@@ -94,9 +91,8 @@ class TaskMessages:
         message.redelivery = attempt.redelivery
         message.lease.lease_id = attempt.lease_id
         message.lease.lease_token = lease_token
-        message.lease.ttl_ms = LEASE_TTL_MS
-        message.lease.heartbeat_ms = HEARTBEAT_MS
-        message.lease.start_within_ms = START_WITHIN_MS
+        message.lease.ttl_ms = message.lease.start_within_ms = settings.lease_ms
+        message.lease.heartbeat_ms = settings.heartbeat_ms
         if attempt.task.joins:
             page = self._page(attempt.task.joins, 0, budget)
             message.joins.extend(page.joins)

@@ -7,11 +7,17 @@ from instep_proto.v1 import key_value_pb2, meta_service_pb2, meta_service_pb2_gr
 from instep_server import __version__, limits
 from instep_server.orchestrator import now_ms
 from instep_server.services.guard import Context, Service
+from instep_server.settings import Settings
 
 
-def limit_entries() -> list[key_value_pb2.KeyValue]:
-    """Writes the limits as messages have them."""
-    return [key_value_pb2.KeyValue(key=name, value=str(value)) for name, value in limits.announced().items()]
+def limit_entries(settings: Settings) -> list[key_value_pb2.KeyValue]:
+    """Writes the limits as messages have them, sorted by name."""
+    known = limits.announced() | {
+        "heartbeat_ms": settings.heartbeat_ms,
+        "lease_ttl_ms": settings.lease_ms,
+        "orphan_ms": settings.orphan_ms,
+    }
+    return [key_value_pb2.KeyValue(key=name, value=str(known[name])) for name in sorted(known)]
 
 
 class MetaService(Service, meta_service_pb2_grpc.MetaServiceServicer):
@@ -25,7 +31,7 @@ class MetaService(Service, meta_service_pb2_grpc.MetaServiceServicer):
             version_min=limits.VERSION_MIN,
             version_max=limits.VERSION_MAX,
             capabilities=limits.CAPABILITIES,
-            limits=limit_entries(),
+            limits=limit_entries(self.orchestrator.tools.settings),
             server_id=self.orchestrator.server_id,
             server_unix_ms=now_ms(),
             server_version=__version__,

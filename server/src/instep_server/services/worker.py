@@ -37,7 +37,7 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
             ),
             version=min(request.version_max, limits.VERSION_MAX),
             capabilities=sorted(set(request.capabilities) & set(limits.CAPABILITIES)),
-            limits=limit_entries(),
+            limits=limit_entries(self.orchestrator.tools.settings),
             object_root=str(self.orchestrator.store.root) if worker.shares_store else "",
         )
         if request.HasField("lease"):
@@ -64,8 +64,9 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         if request.seq > attempt.heartbeat_seq:
             attempt.heartbeat_seq = request.seq
             attempt.worker.run.acknowledge(attempt)
+        settings = self.orchestrator.tools.settings
         response = pb.HeartbeatResponse(
-            ttl_ms=limits.LEASE_TTL_MS, heartbeat_ms=limits.HEARTBEAT_MS, directive=pb.DIRECTIVE_CONTINUE
+            ttl_ms=settings.lease_ms, heartbeat_ms=settings.heartbeat_ms, directive=pb.DIRECTIVE_CONTINUE
         )
         if attempt.stop is not None:
             response.directive = pb.DIRECTIVE_CANCEL

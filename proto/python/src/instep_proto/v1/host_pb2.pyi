@@ -67,7 +67,7 @@ class ForkWorker(_message.Message):
     def __init__(self, worker_id: _Optional[str] = ..., bootstrap: _Optional[_Union[WorkerBootstrap, _Mapping]] = ..., stdout_file: _Optional[str] = ..., stderr_file: _Optional[str] = ..., working_directory: _Optional[str] = ...) -> None: ...
 
 class WorkerBootstrap(_message.Message):
-    __slots__ = ("endpoint", "token", "worker_id", "store_probe_file", "env", "file", "reuse")
+    __slots__ = ("endpoint", "token", "worker_id", "store_probe_file", "env", "file", "reuse", "call_ms")
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +75,7 @@ class WorkerBootstrap(_message.Message):
     ENV_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
     REUSE_FIELD_NUMBER: _ClassVar[int]
+    CALL_MS_FIELD_NUMBER: _ClassVar[int]
     endpoint: str
     token: bytes
     worker_id: str
@@ -82,7 +83,8 @@ class WorkerBootstrap(_message.Message):
     env: _containers.RepeatedCompositeFieldContainer[_key_value_pb2.KeyValue]
     file: str
     reuse: bool
-    def __init__(self, endpoint: _Optional[str] = ..., token: _Optional[bytes] = ..., worker_id: _Optional[str] = ..., store_probe_file: _Optional[str] = ..., env: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., file: _Optional[str] = ..., reuse: _Optional[bool] = ...) -> None: ...
+    call_ms: int
+    def __init__(self, endpoint: _Optional[str] = ..., token: _Optional[bytes] = ..., worker_id: _Optional[str] = ..., store_probe_file: _Optional[str] = ..., env: _Optional[_Iterable[_Union[_key_value_pb2.KeyValue, _Mapping]]] = ..., file: _Optional[str] = ..., reuse: _Optional[bool] = ..., call_ms: _Optional[int] = ...) -> None: ...
 
 class SignalWorker(_message.Message):
     __slots__ = ("worker_id", "signal")
