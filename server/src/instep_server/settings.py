@@ -86,6 +86,8 @@ def _milliseconds(environment: Mapping[str, str], name: str, otherwise: int) -> 
 
 def _target(environment: Mapping[str, str], name: str) -> str:
     text = environment.get(name, "")
-    if text and not text.startswith(("unix:/", "dns:///")) or any(one.isspace() for one in text):
-        raise SettingError(f"{name} is {text!r}. It must be a gRPC target: `unix:/path` or `dns:///host:port`.")
+    if (text and not text.startswith(("unix:/", "dns:///"))) or any(one.isspace() for one in text):
+        raise SettingError(
+            f"{name} is {text!r}. It must be a gRPC target: `unix:/path` or `dns:///host:port`."
+        )
     return text
