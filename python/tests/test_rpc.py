@@ -34,22 +34,31 @@ class Control(control_service_pb2_grpc.ControlServiceServicer):
     def WatchRun(  # noqa: N802 - named by the protocol
         self, request: pb.WatchRunRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.WatchRunResponse]:
-        yield pb.WatchRunResponse(events=[run_pb2.Event(cursor=1)])
-        yield pb.WatchRunResponse(events=[run_pb2.Event(cursor=2)])
-        if request.flow == "broken":
+        yield pb.WatchRunResponse(events=[run_pb2.Event(cursor=request.cursor + 1)])
+        yield pb.WatchRunResponse(events=[run_pb2.Event(cursor=request.cursor + 2)])
+        if request.flow == "broken" and request.cursor < 6:
             context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
+def served(tmp_path: Path) -> Iterator[str]:
     server = grpc.server(ThreadPoolExecutor(2))
     control_service_pb2_grpc.add_ControlServiceServicer_to_server(Control(), server)
     target = f"unix:{tmp_path}/s"
     server.add_insecure_port(target)
     server.start()
-    with Connection(target, "abc") as connection:
-        yield connection
+    yield target
     server.stop(None).wait()
+
+
+@pytest.fixture
+def connection(served: str) -> Iterator[Connection]:
+    with Connection(served, "abc") as connection:
+        yield connection
+
+
+def _skip(request: pb.WatchRunRequest, response: pb.WatchRunResponse) -> None:
+    request.cursor = response.events[-1].cursor
 
 
 def _get(connection: Connection, flow: str) -> pb.GetRunResponse:
@@ -84,14 +93,52 @@ def test_calls_show_the_token_that_is_set_when_they_are_made(connection: Connect
 
 def test_a_stream_yields_answers_and_then_raises(connection: Connection) -> None:
     request = pb.WatchRunRequest(flow="broken")
-    answers = connection.stream("ControlService/WatchRun", request, pb.WatchRunResponse)
+    answers = connection.stream("ControlService/WatchRun", request, pb.WatchRunResponse, _skip)
     assert [next(answers).events[0].cursor, next(answers).events[0].cursor] == [1, 2]
     with pytest.raises(TransportError, match="gone"):
         next(answers)
 
 
+def test_a_stream_that_breaks_off_goes_on_where_it_was(served: str) -> None:
+    paused: list[float] = []
+
+    def pause(seconds: float) -> bool:
+        paused.append(seconds)
+        return True
+
+    request = pb.WatchRunRequest(flow="broken")
+    with Connection(served, "abc", pause=pause) as connection:
+        answers = connection.stream("ControlService/WatchRun", request, pb.WatchRunResponse, _skip)
+        assert [answer.events[0].cursor for answer in answers] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert len(paused) == 3
+
+
+def test_a_call_is_made_again_until_patience_ends(tmp_path: Path) -> None:
+    paused: list[float] = []
+
+    def pause(seconds: float) -> bool:
+        paused.append(seconds)
+        return len(paused) < 3
+
+    with (
+        Connection(f"unix:{tmp_path}/none", pause=pause) as connection,
+        pytest.raises(TransportError) as caught,
+    ):
+        _get(connection, "F")
+    assert caught.value.code == "UNAVAILABLE"
+    assert 0.16 <= paused[0] <= 0.24 and 0.32 <= paused[1] <= 0.48
+
+
+def test_a_verdict_is_final(served: str) -> None:
+    def pause(seconds: float) -> bool:
+        raise AssertionError("The server has spoken.")
+
+    with Connection(served, "abc", pause=pause) as connection, pytest.raises(RunUnknownError):
+        _get(connection, "F")
+
+
 def test_a_stream_can_be_closed_early(connection: Connection) -> None:
-    answers = connection.stream("ControlService/WatchRun", pb.WatchRunRequest(), pb.WatchRunResponse)
+    answers = connection.stream("ControlService/WatchRun", pb.WatchRunRequest(), pb.WatchRunResponse, _skip)
     next(answers)
     answers.close()
 

@@ -86,7 +86,7 @@ task_client <- function(id, attempt = NULL) {
 #' list_flows()
 #' }
 list_flows <- function() {
-  rpc(client_connection(), "ControlService/ListFlows", list(tags = get_namespace()))$flows
+  rpc_retry(client_connection(), "ControlService/ListFlows", list(tags = get_namespace()), slow = TRUE)$flows
 }
 
 # A client object: the ids that lead to it, the number of the attempt, the store in which it was found, and the namespace
@@ -165,7 +165,7 @@ client_field <- function(client, name) {
   field(x)
 }
 
-client_call <- function(x, method, request) rpc(client_connection(x$home), method, request, timeout_ms = 60000L)
+client_call <- function(x, method, request) rpc_retry(client_connection(x$home), method, request, slow = TRUE)
 
 client_path <- function(x) paste(unlist(x$ids), collapse = "/")
 

@@ -46,8 +46,8 @@ debug_task <- function(path, attempt) {
   ids <- check_path(path, 4L, call = NULL)
   connection <- client_connection()
   request <- list(flow = ids[[1L]], run_id = ids[[2L]], task_id = ids[[4L]], attempt = attempt)
-  answer <- rpc(connection, "ControlService/GetTask", request, timeout_ms = 60000L)
-  graph <- rpc(connection, "ControlService/GetRun", request[c("flow", "run_id")], timeout_ms = 60000L)$graph
+  answer <- rpc_retry(connection, "ControlService/GetTask", request, slow = TRUE)
+  graph <- rpc_retry(connection, "ControlService/GetRun", request[c("flow", "run_id")], slow = TRUE)$graph
   task <- answer$task
   setwd(answer$working_directory)
   use_configs(graph$configs)

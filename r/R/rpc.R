@@ -1,8 +1,8 @@
 # Calls over gRPC. A connection is a list of `channel`; `metadata`, the headers of each call; `call_ms`, how long one try
 # of a call may take; and `orphan_ms`, how long a call is tried again.
 
-connect <- function(target, token, call_ms = 10000L) {
-  list(channel = grpc_channel_(target), metadata = bearer(token), call_ms = call_ms, orphan_ms = 120000)
+connect <- function(target, token, call_ms = 10000L, orphan_ms = 120000) {
+  list(channel = grpc_channel_(target), metadata = bearer(token), call_ms = call_ms, orphan_ms = orphan_ms)
 }
 
 bearer <- function(token) c(authorization = paste("Bearer", token))

@@ -18,7 +18,7 @@ start_server <- function(home, call = parent.frame()) {
   pid <- spawn_python("instep_server", arguments, keep = ends[[2L]], detach = TRUE, call = call)
   fd_close_(ends[[2L]])
   lines <- strsplit(fd_read_block_(ends[[1L]], 60000L), "\n", fixed = TRUE)[[1L]]
-  if (length(lines) < 2L) {
+  if (length(lines) < 3L) {
     fd_close_(ends[[1L]])
     abort_server(lines, spawn_wait_(pid), call)
   }
@@ -26,7 +26,8 @@ start_server <- function(home, call = parent.frame()) {
   server$owner <- Sys.getpid()
   server$control <- ends[[1L]]
   server$pid <- pid
-  server$connection <- connect(lines[[1L]], lines[[2L]])
+  call_ms <- as.integer(1000 * as.numeric(lines[[3L]]))
+  server$connection <- connect(lines[[1L]], lines[[2L]], call_ms, orphan_ms = 4 * call_ms) # somebody waits at the console
   reg.finalizer(server, stop_server, onexit = TRUE)
   server
 }

@@ -22,7 +22,7 @@ from instep._server_process import ServerProcess
 from instep.errors import AttemptUnknownError, TaskUnknownError
 
 if TYPE_CHECKING:
-    from instep_proto.v1 import control_service_pb2, run_pb2
+    from instep_proto.v1 import control_service_pb2, log_service_pb2, run_pb2
 
     from instep._reader import ArtifactReader
     from instep._rpc import Connection
@@ -261,7 +261,7 @@ class Archive:
         )
         try:
             for piece in self._connection.stream(
-                "LogService/TailLogs", request, self._log_pb.TailLogsResponse
+                "LogService/TailLogs", request, self._log_pb.TailLogsResponse, _skip_log
             ):
                 if piece.dropped_bytes:
                     text = f"[Instep cut the log here: {size(piece.dropped_bytes)} were dropped.]\n"
@@ -270,6 +270,10 @@ class Archive:
         except AttemptUnknownError:
             if attempt is not None:  # else the task has not started, and so has no log yet
                 raise
+
+
+def _skip_log(request: log_service_pb2.TailLogsRequest, answer: log_service_pb2.TailLogsResponse) -> None:
+    request.offset = answer.offset + len(answer.data)
 
 
 def lines_of(pieces: Iterator[tuple[int, bytes]]) -> Iterator[tuple[datetime, str]]:
@@ -349,7 +353,9 @@ def _start(home: Path) -> _Open:
     from instep._rpc import Connection  # 60 ms, while the server starts
 
     address = server.address()
-    connection = Connection(address.target, address.token)
+    connection = Connection(
+        address.target, address.token, call_seconds=address.call_seconds, pause=server.outlives
+    )
     return _Open(Archive(connection), connection, server)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from instep_proto.v1 import control_service_pb2, digest_pb2, store_service_pb2
 
 from instep._reading import reading
+from instep._retry import skip_bytes
 from instep.errors import BlobMissingError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class ArtifactReader:
     def _read(self, digest: str, size: int) -> bytes:
         request = store_service_pb2.ReadBlobRequest(digest=digest_pb2.Digest(hash=digest, size=size))
         answers = self._connection.stream(
-            "StoreService/ReadBlob", request, store_service_pb2.ReadBlobResponse
+            "StoreService/ReadBlob", request, store_service_pb2.ReadBlobResponse, skip_bytes
         )
         data = b"".join(answer.data for answer in answers)
         if len(data) != size:

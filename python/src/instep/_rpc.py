@@ -18,6 +18,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 import grpc
 from instep_proto.v1 import error_pb2
 
+from instep._retry import CALL_SECONDS, Pause, is_passing, pauses, persistently
 from instep.errors import REASONS, InstepError, SystemFailedError, TransportError
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ PROTOCOL_VERSION = 1
 """The protocol minor version that this SDK speaks."""
 
 SERVER_THREADS = 4
+
+SLOW_CALLS = 3
+"""How long one try of a call that waits or works for long may take, in units of how long a call may take."""
+STREAM_CALLS = 2
+"""How long a stream may last before it is opened again, in units of how long a slow call may take: that of which the
+server never heard would last forever."""
 
 TRAILER = "instep-error-bin"
 
@@ -40,6 +47,7 @@ OPTIONS = (
 )
 
 Answer = TypeVar("Answer", bound="Message")
+Request = TypeVar("Request", bound="Message")
 
 
 class _Status(Protocol):
@@ -56,10 +64,18 @@ class Connection:
     Args:
         target: gRPC target of the server: ``unix:/...`` or ``dns:///host:port``.
         token: Token to show with each call, in hex. Empty: none. It may be set anew at any time.
+        call_seconds: How long the server takes for a call at most. Calls may wait or work for three times as long,
+            unless they say so.
+        pause: Called when a call failed on its way: waits, or gives up. All calls must be such that the server takes
+            a repetition for one. None: each call is tried once.
     """
 
-    def __init__(self, target: str, token: str = "") -> None:
+    def __init__(
+        self, target: str, token: str = "", *, call_seconds: float = CALL_SECONDS, pause: Pause | None = None
+    ) -> None:
         self.token = token
+        self._patience = call_seconds * SLOW_CALLS
+        self._pause = pause or (lambda seconds: False)
         self._channel = grpc.insecure_channel(target, options=OPTIONS)
         self._calls: dict[str, Any] = {}
 
@@ -74,13 +90,7 @@ class Connection:
         self._channel.close()
 
     def call(
-        self,
-        method: str,
-        request: Message,
-        answer: type[Answer],
-        *,
-        timeout: float | None = 60.0,
-        wait_for_ready: bool = False,
+        self, method: str, request: Message, answer: type[Answer], *, timeout: float | None = None
     ) -> Answer:
         """Makes one call and waits for its answer.
 
@@ -88,8 +98,7 @@ class Connection:
             method: Service and method, such as ``ControlService/GetRun``.
             request: What to ask.
             answer: Class of the answer.
-            timeout: Seconds until the call is given up. None: never.
-            wait_for_ready: True to wait until the server listens; False to fail at once when it does not.
+            timeout: Seconds that one try may take. None: as long as the connection says.
 
         Returns:
             The answer.
@@ -103,24 +112,37 @@ class Connection:
             invoke = self._calls[method] = self._channel.unary_unary(
                 _path(method), type(request).SerializeToString, answer.FromString
             )
-        try:
-            response: Answer = invoke(
-                request, timeout=timeout, metadata=self._metadata(), wait_for_ready=wait_for_ready
-            )
-        except grpc.RpcError as err:
-            raise _translate(method, err) from _cause(err)
-        return response
+        seconds = timeout or self._patience
+
+        def try_it() -> Answer:
+            try:
+                response: Answer = invoke(request, timeout=seconds, metadata=self._metadata())
+            except grpc.RpcError as err:
+                raise _translate(method, err) from _cause(err)
+            except ValueError as err:  # another thread has closed the connection
+                raise _closed(method) from err
+            return response
+
+        return persistently(try_it, self._pause)
 
     def stream(
-        self, method: str, request: Message, answer: type[Answer], *, timeout: float | None = None
+        self,
+        method: str,
+        request: Request,
+        answer: type[Answer],
+        go_on: Callable[[Request, Answer], None],
+        pause: Pause | None = None,
     ) -> Generator[Answer]:
         """Makes one call and yields its answers as they come. Closing the iterator cancels the call.
+
+        A stream that breaks off, or has lasted for some time, is opened again where it was.
 
         Args:
             method: Service and method, such as ``ControlService/WatchRun``.
             request: What to ask.
             answer: Class of the answers.
-            timeout: Seconds until the call is given up. None: never.
+            go_on: Makes the request, after an answer has come, one for what follows it.
+            pause: As that of the connection. None: that of the connection.
 
         Yields:
             The answers, in order.
@@ -130,13 +152,24 @@ class Connection:
             TransportError: The call failed on its way.
         """
         invoke = self._channel.unary_stream(_path(method), type(request).SerializeToString, answer.FromString)
-        call = invoke(request, timeout=timeout, metadata=self._metadata())
-        try:
-            yield from call
-        except grpc.RpcError as err:
-            raise _translate(method, err) from _cause(err)
-        finally:
-            call.cancel()
+        waits = pauses()
+        while True:
+            try:
+                call = invoke(request, timeout=self._patience * STREAM_CALLS, metadata=self._metadata())
+            except ValueError as err:  # another thread has closed the connection
+                raise _closed(method) from err
+            try:
+                for response in call:
+                    go_on(request, response)
+                    waits = pauses()
+                    yield response
+                return
+            except grpc.RpcError as err:
+                error = _translate(method, err)
+                if not is_passing(error) or not (pause or self._pause)(next(waits)):
+                    raise error from _cause(err)
+            finally:
+                call.cancel()
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
@@ -193,6 +226,10 @@ def _path(method: str) -> str:
 def _cause(status: grpc.RpcError) -> grpc.RpcError | None:
     """Gives what an error comes from. A verdict of the server says everything itself."""
     return None if TRAILER in dict(status.trailing_metadata() or ()) else status
+
+
+def _closed(method: str) -> TransportError:
+    return TransportError(f"Call {method} of the orchestrator was given up.", code="CANCELLED")
 
 
 def _translate(method: str, status: _Status) -> InstepError:

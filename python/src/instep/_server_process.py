@@ -31,6 +31,8 @@ class ServerAddress:
     """gRPC target."""
     token: str
     """Token for the calls of clients, in hex."""
+    call_seconds: float
+    """How long a call may take before it is made again."""
 
 
 class ServerProcess:
@@ -84,7 +86,7 @@ class ServerProcess:
         """
         if self._address is None:
             lines = self._read_block()
-            self._address = ServerAddress(target=lines[0], token=lines[1])
+            self._address = ServerAddress(target=lines[0], token=lines[1], call_seconds=float(lines[2]))
         return self._address
 
     @property
@@ -103,6 +105,17 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def outlives(self, seconds: float) -> bool:
+        """Waits for some time, unless the process ends.
+
+        Args:
+            seconds: How long.
+
+        Returns:
+            False: it has ended.
+        """
+        return not self.ends_within(seconds)
 
     def exit_text(self) -> str:
         """Says how the process ended, which it must have."""

@@ -1,9 +1,4 @@
-"""The calls of a worker: each with the retries that its meaning allows.
-
-A call that failed on its way tells nothing, so it is made again with the same ids, after a growing pause, until
-its budget is used up. A verdict of the server is final and becomes our error, but for the few that ask for
-patience.
-"""
+"""The calls of a worker: each is made again, as `instep._retry` says, until its budget is used up."""
 
 from __future__ import annotations
 
@@ -11,24 +6,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from random import SystemRandom
 from typing import TYPE_CHECKING, TypeVar
 
 from instep_proto.v1 import log_service_pb2, store_service_pb2
 from instep_proto.v1 import worker_service_pb2 as worker_pb2
 
 from instep._process import python_version
-from instep._rpc import PROTOCOL_VERSION, Connection
+from instep._retry import Pause, persistently, skip_bytes
+from instep._rpc import PROTOCOL_VERSION, SLOW_CALLS, Connection
 from instep._task import Bootstrap, Report, Task
 from instep._task_messages import digest_to, joins_from, report_to, task_from
 from instep._version import version
-from instep.errors import (
-    ConcurrentPollError,
-    InstepError,
-    OverloadedError,
-    TransportError,
-    WriteConflictError,
-)
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -38,12 +26,9 @@ if TYPE_CHECKING:
 
 REGISTER_SECONDS = 30.0
 CHUNK_BYTES = 1024 * 1024
-WAITS_FOR_CALLS, SLOW_CALLS = 2, 3
-"""How long the orchestrator may wait for a task, and how long one try of a call that waits may take, in units of how
-long a call may take."""
+WAITS_FOR_CALLS = 2
+"""How long the orchestrator may wait for a task, in units of how long a call may take."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
-_PASSING_CODES = frozenset({"DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"})
 _CAPABILITIES = (
     "instep.cap.lazy_inputs.v1",
     "instep.cap.local_objects.v1",
@@ -51,8 +36,6 @@ _CAPABILITIES = (
     "instep.cap.piggyback_next.v1",
     "instep.cap.value.profile.p1",
 )
-# Not the generator of the module `random`: its state is the user's, who may have seeded it.
-_random = SystemRandom()
 
 Answer = TypeVar("Answer", bound="Message")
 
@@ -254,6 +237,8 @@ class Session:
             "StoreService/ReadBlob",
             store_service_pb2.ReadBlobRequest(lease_token=lease_token, digest=digest_to(digest)),
             store_service_pb2.ReadBlobResponse,
+            skip_bytes,
+            self._pause_for(self.orphan_seconds),
         )
         for piece in pieces:
             yield piece.data
@@ -342,29 +327,20 @@ class Session:
         budget: float | None = None,
     ) -> Answer:
         timeout = self._bootstrap.call_seconds * (SLOW_CALLS if slow else 1)
-        give_up = time.monotonic() + (self.orphan_seconds if budget is None else budget)
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return self._connection.call(method, request, answer, timeout=timeout)
-            except InstepError as err:
-                wait = _advised_pause(err) or pause * _random.uniform(0.8, 1.2)
-                if not _is_passing(err) or time.monotonic() + wait > give_up:
-                    raise
-            self._sleep(wait)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        pause = self._pause_for(self.orphan_seconds if budget is None else budget)
+        return persistently(lambda: self._connection.call(method, request, answer, timeout=timeout), pause)
 
+    def _pause_for(self, budget: float) -> Pause:
+        """Makes what waits until a budget, in seconds from now, is used up."""
+        give_up = time.monotonic() + budget
 
-def _is_passing(err: InstepError) -> bool:
-    """Tells whether the same call may succeed later."""
-    if isinstance(err, TransportError):
-        return err.code in _PASSING_CODES
-    return isinstance(err, ConcurrentPollError | OverloadedError | WriteConflictError)
+        def pause(seconds: float) -> bool:
+            if time.monotonic() + seconds > give_up:
+                return False
+            self._sleep(seconds)
+            return True
 
-
-def _advised_pause(err: InstepError) -> float:
-    """Gives how long the orchestrator asks to wait, in seconds. 0: it does not say."""
-    return (getattr(err, "retry_after_ms", None) or 0) / 1000
+        return pause
 
 
 def _lease_request(*, wait_ms: int) -> worker_pb2.LeaseTaskRequest:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from instep._retry import CALL_SECONDS
 from instep.values import Digest, OnLoss
-
-CALL_SECONDS = 10.0
-"""How long one try of a call may take, unless the bootstrap says so."""
 
 
 class InputKind(enum.Enum):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from instep_proto.v1 import digest_pb2, failure_pb2, graph_pb2, host_pb2, key_value_pb2, run_pb2, task_pb2
 from instep_proto.v1 import worker_service_pb2 as worker_pb2
 
+from instep._retry import CALL_SECONDS
 from instep._task import (
-    CALL_SECONDS,
     Bootstrap,
     Cancelled,
     Catch,

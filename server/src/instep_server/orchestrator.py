@@ -110,6 +110,7 @@ class Orchestrator:
         self._attached: Host | None = None
         self._loader = Loader(self.launcher, new_id, None)
         self._runs: dict[int, ActiveRun] = {}
+        self._submissions: dict[str, asyncio.Event] = {}
         self._given_up: dict[int, StoreError] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._recovered = 0.0
@@ -149,9 +150,20 @@ class Orchestrator:
                 ORIGIN_UNKNOWN, REQUEST_CONFLICT or MALFORMED.
             StoreError: It cannot be recorded.
         """
+        while (first := self._submissions.get(request.client_request_id)) is not None:
+            await first.wait()
         known = recorded_before(self.db, request)
         if known is not None:
             return known
+        done = self._submissions[request.client_request_id] = asyncio.Event()
+        try:
+            return await self._submit(request)
+        finally:
+            del self._submissions[request.client_request_id]
+            done.set()
+
+    async def _submit(self, request: control_service_pb2.SubmitRunRequest) -> int:
+        """Records a run for a request that nobody else works on. As `submit`."""
         load = self._loader.get(request.load_id)
         if load is None:
             raise RequestError(Reason.LOAD_UNKNOWN, "The flow is not loaded in this server. Load it again.")

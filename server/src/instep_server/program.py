@@ -99,7 +99,7 @@ async def serve(arguments: Arguments) -> None:
     gc.enable()
     # A parent that is gone already is found to be gone by the next line.
     with contextlib.suppress(BrokenPipeError):
-        os.write(arguments.control, f"{endpoint}\n{token.hex()}\n\n".encode())
+        os.write(arguments.control, f"{endpoint}\n{token.hex()}\n{settings.call_ms / 1000:g}\n\n".encode())
     remove_stale_sockets(path.parent)
     await _parent_is_gone(arguments.control)
     await orchestrator.shut_down("The command that started the run has ended.")

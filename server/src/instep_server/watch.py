@@ -51,12 +51,15 @@ class RunWatcher:
     _unmentioned: dict[tuple[int, int], list[Row]] = field(default_factory=dict)
     _chunk_id: int = 0
 
-    async def stream(self, *, cursor: int, logs: bool) -> AsyncIterator[control_service_pb2.WatchRunResponse]:
+    async def stream(
+        self, *, cursor: int, logs: bool, log_cursor: int | None = None
+    ) -> AsyncIterator[control_service_pb2.WatchRunResponse]:
         """Streams events until the run has ended.
 
         Args:
             cursor: Only events after this one.
             logs: Also send what attempts write.
+            log_cursor: Where the logs go on. None: at the beginning of those of attempts that events are about.
 
         Yields:
             Messages of moderate size; what attempts wrote comes before the events that it belongs to.
@@ -64,6 +67,10 @@ class RunWatcher:
         if logs:
             rows = self.db.all(_sqlite.ATTEMPTS_UNDER_WAY, {"run": self.run.key})
             self._mentioned = {(row["task"], row["number"]) for row in rows}
+        if logs and log_cursor is not None:
+            self._chunk_id = log_cursor
+            missed = self.db.all(_sqlite.RUN_LOG_CHUNKS, {"run": self.run.key, "after": log_cursor})
+            self._mentioned |= {(row["task"], row["attempt"]) for row in missed}
         while True:
             await self.check()
             change = self.changes.expect(self.run.key)
@@ -72,7 +79,8 @@ class RunWatcher:
                 for message in self._log_messages(events):
                     yield message
             if events:
-                yield control_service_pb2.WatchRunResponse(events=events)
+                log_cursor = self._log_cursor() if logs else None
+                yield control_service_pb2.WatchRunResponse(events=events, log_cursor=log_cursor)
                 cursor = events[-1].cursor
                 if any(int(event.run_state) in RUN_ENDS for event in events):
                     return
@@ -103,6 +111,11 @@ class RunWatcher:
                     message, size = control_service_pb2.WatchRunResponse(), 0
         if size:
             yield message
+
+    def _log_cursor(self) -> int:
+        """Tells the last chunk before which none is held back."""
+        held_back = [int(rows[0]["id"]) - 1 for rows in self._unmentioned.values()]
+        return min(held_back, default=self._chunk_id)
 
     def _chunks(self, events: list[run_pb2.Event]) -> Iterator[tuple[Row, str]]:
         """Finds the chunks that are to be sent now, in the order in which they were written."""

@@ -285,9 +285,7 @@ def _submit(session: Session, given: Mapping[str, Any], reuse: Reuse | None) -> 
         production=_project_option(loaded, "production") or False,
     )
     try:
-        run = session.connection.call(
-            "ControlService/SubmitRun", request, pb.SubmitRunResponse, timeout=None
-        ).run
+        run = session.connection.call("ControlService/SubmitRun", request, pb.SubmitRunResponse).run
     except (DecoratorInvalidError, TagInvalidError) as err:
         raise click.UsageError(err.message, click.get_current_context()) from err
     if run_id_file is not None:

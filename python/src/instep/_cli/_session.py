@@ -102,7 +102,9 @@ class Session:
         from instep._rpc import Connection  # 60 ms, while the server starts
 
         address = server.address()
-        return Connection(address.target, address.token)
+        return Connection(
+            address.target, address.token, call_seconds=address.call_seconds, pause=server.outlives
+        )
 
     @cached_property
     def loaded(self) -> LoadFlowResponse:
@@ -124,10 +126,7 @@ class Session:
             ],
         )
         try:
-            # No deadline: a user's file takes the time that it takes.
-            loaded = self.connection.call(
-                "ControlService/LoadFlow", request, pb.LoadFlowResponse, timeout=None
-            )
+            loaded = self.connection.call("ControlService/LoadFlow", request, pb.LoadFlowResponse)
         except TransportError as err:
             raise self.explain(err) from err
         if not loaded.problems:

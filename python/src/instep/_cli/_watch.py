@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from instep._cli._session import Session
     from instep._progress import Progress
 
-CALL_SECONDS = 10.0
 TOGETHER_SECONDS = 0.02
 
 
@@ -115,8 +114,12 @@ def _items(queue: SimpleQueue[Item]) -> Iterator[Item]:
 
 def _pump(session: Session, run: Run, queue: SimpleQueue[Item]) -> None:
     request = pb.WatchRunRequest(flow=run.flow, run_id=run.run_id, logs=True)
+    seen = _SeenLogs()
     try:
-        for response in session.connection.stream("ControlService/WatchRun", request, pb.WatchRunResponse):
+        for response in session.connection.stream(
+            "ControlService/WatchRun", request, pb.WatchRunResponse, _skip_events
+        ):
+            seen.forget(response)
             queue.put(response)
     except InstepError as err:
         queue.put(StreamEnd(err))
@@ -124,22 +127,51 @@ def _pump(session: Session, run: Run, queue: SimpleQueue[Item]) -> None:
         queue.put(StreamEnd(None))
 
 
+def _skip_events(request: pb.WatchRunRequest, response: pb.WatchRunResponse) -> None:
+    if response.events:
+        request.cursor = response.events[-1].cursor
+    if response.HasField("log_cursor"):
+        request.log_cursor = response.log_cursor
+
+
+class _SeenLogs:
+    """Knows how far logs have come, for a stream that was opened again and tells some of them once more."""
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[str, int, int], int] = {}
+
+    def forget(self, response: pb.WatchRunResponse) -> None:
+        """Takes out of a response what has come before."""
+        new = []
+        for chunk in response.logs:
+            key = (chunk.task_id, chunk.attempt, chunk.stream)
+            seen = self._ends.get(key, 0)
+            if chunk.offset + len(chunk.data) > seen:
+                self._ends[key] = chunk.offset + len(chunk.data)
+                chunk.data = chunk.data[max(0, seen - chunk.offset) :]
+                new.append(chunk)
+        if len(new) < len(response.logs):
+            del response.logs[:]
+            response.logs.extend(new)
+
+
 def _cancel(session: Session, run: Run) -> None:
+    """Asks to cancel a run. A call that is not answered does not keep a second signal from being heard."""
     request = pb.CancelRunRequest(
         flow=run.flow, run_id=run.run_id, reason="It was interrupted at its terminal."
     )
-    with suppress(TransportError):  # the stream breaks off then, too, and says more
-        session.connection.call(
-            "ControlService/CancelRun", request, pb.CancelRunResponse, timeout=CALL_SECONDS
-        )
+
+    def call() -> None:
+        with suppress(InstepError):  # the stream breaks off then, too, and says more
+            session.connection.call("ControlService/CancelRun", request, pb.CancelRunResponse)
+
+    Thread(target=call, name="instep-cancel", daemon=True).start()
 
 
 def _get_run(session: Session, run: Run) -> Run:
     request = pb.GetRunRequest(flow=run.flow, run_id=run.run_id)
     try:
-        response = session.connection.call(
-            "ControlService/GetRun", request, pb.GetRunResponse, timeout=CALL_SECONDS
-        )
+        response = session.connection.call("ControlService/GetRun", request, pb.GetRunResponse)
     except TransportError as err:
         raise session.explain(err) from err
     return response.run

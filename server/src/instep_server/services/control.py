@@ -77,7 +77,8 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             run,
             lambda: orchestrator.look_after(run.key),
         )
-        async for message in watcher.stream(cursor=request.cursor, logs=request.logs):
+        log_cursor = request.log_cursor if request.HasField("log_cursor") else None
+        async for message in watcher.stream(cursor=request.cursor, logs=request.logs, log_cursor=log_cursor):
             yield message
 
     @unary(TokenKind.CLIENT)

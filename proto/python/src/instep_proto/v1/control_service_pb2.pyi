@@ -132,24 +132,28 @@ class CancelRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[_run_pb2.Run, _Mapping]] = ...) -> None: ...
 
 class WatchRunRequest(_message.Message):
-    __slots__ = ("flow", "run_id", "cursor", "logs")
+    __slots__ = ("flow", "run_id", "cursor", "logs", "log_cursor")
     FLOW_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     LOGS_FIELD_NUMBER: _ClassVar[int]
+    LOG_CURSOR_FIELD_NUMBER: _ClassVar[int]
     flow: str
     run_id: str
     cursor: int
     logs: bool
-    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., cursor: _Optional[int] = ..., logs: _Optional[bool] = ...) -> None: ...
+    log_cursor: int
+    def __init__(self, flow: _Optional[str] = ..., run_id: _Optional[str] = ..., cursor: _Optional[int] = ..., logs: _Optional[bool] = ..., log_cursor: _Optional[int] = ...) -> None: ...
 
 class WatchRunResponse(_message.Message):
-    __slots__ = ("events", "logs")
+    __slots__ = ("events", "logs", "log_cursor")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     LOGS_FIELD_NUMBER: _ClassVar[int]
+    LOG_CURSOR_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[_run_pb2.Event]
     logs: _containers.RepeatedCompositeFieldContainer[LogChunk]
-    def __init__(self, events: _Optional[_Iterable[_Union[_run_pb2.Event, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ...) -> None: ...
+    log_cursor: int
+    def __init__(self, events: _Optional[_Iterable[_Union[_run_pb2.Event, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[LogChunk, _Mapping]]] = ..., log_cursor: _Optional[int] = ...) -> None: ...
 
 class LogChunk(_message.Message):
     __slots__ = ("step", "task_id", "attempt", "stream", "offset", "data")
