@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +11,8 @@ from time import perf_counter
 
 from instep_server.core.states import RunState, TaskState
 from instep_server.db import _sqlite
-from instep_server.db.database import Database, connect
+from instep_server.db.connection import Connection, connect
+from instep_server.db.database import Database
 from instep_server.db.opening import prepare
 from instep_server.services.run_search import RunQuery, find_runs
 
@@ -61,9 +61,7 @@ def fill(path: Path, count: int) -> None:
     connection.close()
 
 
-def _insert_run(
-    connection: sqlite3.Connection, number: int, flow: int, state: RunState, graph: bytes
-) -> None:
+def _insert_run(connection: Connection, number: int, flow: int, state: RunState, graph: bytes) -> None:
     connection.execute(
         "INSERT INTO runs (id, flow, number, state, created_unix_ms, user_name, namespace, file,"
         " working_directory, owner, graph, request_id, request_hash)"

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
+import apsw
 import pytest
 from instep_server.db import _sqlite
 from instep_server.db.change import Change
-from instep_server.db.database import Database, connect, translated
+from instep_server.db.connection import connect, translated
+from instep_server.db.database import Database
 from instep_server.db.opening import prepare
 from instep_server.errors import StoreError, StoreFullError
 
@@ -24,7 +25,7 @@ def manifest(key: str) -> Change:
 
 
 def stored(db: Database) -> set[str]:
-    return {row["hash"] for row in db._reader.execute("SELECT hash FROM manifests")}
+    return {row["hash"] for row in db._reader.rows("SELECT hash FROM manifests")}
 
 
 def test_write_is_there_when_it_is_done(path: Path) -> None:
@@ -111,7 +112,7 @@ def test_full_disk_is_told_and_leaves_what_was_there(path: Path) -> None:
     async def scenario() -> None:
         db = Database(path, lambda _: None)
         await db.write(manifest("before").apply, durable=True)
-        pages = db._writer.execute("PRAGMA page_count").fetchone()[0]
+        pages = db._writer.value("PRAGMA page_count")
         db._writer.execute(f"PRAGMA max_page_count={pages}")
         big = Change(manifests=[{"hash": "big", "bytes": bytes(1_000_000)}])
         with pytest.raises(StoreFullError, match="is full"):
@@ -125,13 +126,14 @@ def test_full_disk_is_told_and_leaves_what_was_there(path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        (sqlite3.SQLITE_READONLY, "is read-only"),
-        (sqlite3.SQLITE_BUSY, "was locked by another process"),
-        (sqlite3.SQLITE_CORRUPT, "is damaged"),
-        (sqlite3.SQLITE_IOERR, "can't be used"),
+        (apsw.SQLITE_READONLY, "is read-only"),
+        (apsw.SQLITE_BUSY, "was locked by another process"),
+        (apsw.SQLITE_CORRUPT, "is damaged: odd. `instep fsck`"),
+        (apsw.SQLITE_IOERR_DATA, "is damaged: a page has another checksum"),
+        (apsw.SQLITE_IOERR, "can't be used"),
     ],
 )
 def test_trouble_is_translated(code: int, text: str) -> None:
-    err = sqlite3.OperationalError("odd")
-    err.sqlite_errorcode = code
+    err = apsw.exception_for(code)
+    err.args = ("odd",)
     assert text in str(translated(err, Path("x.db")))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
-import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from instep_proto.v1 import failure_pb2, log_service_pb2, run_pb2, worker_service_pb2
+from instep_server.db.connection import connect
 from instep_server.home import Home
 from instep_server.machine import find_machine
 from rig import Rig, StepDef, decorator, running
@@ -307,6 +308,6 @@ def test_resources_keep_tasks_from_running_at_once(home: Path) -> None:
 def test_what_an_attempt_looked_at_is_on_record(home: Path) -> None:
     with running(home, line({}, reads=["a b", "x"])) as rig:
         rig.finish(rig.submit())
-    with sqlite3.connect(Home(home).database) as connection:
-        rows = connection.execute("SELECT reads FROM attempts ORDER BY task").fetchall()
-    assert [sorted(json.loads(row[0])) for row in rows] == [["a b", "x"], []]
+    with closing(connect(Home(home).database)) as connection:
+        rows = connection.rows("SELECT reads FROM attempts ORDER BY task")
+    assert [sorted(json.loads(row["reads"])) for row in rows] == [["a b", "x"], []]

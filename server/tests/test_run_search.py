@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from instep_server.core.states import RunState, TaskState
 from instep_server.db import _sqlite
-from instep_server.db.database import Database, connect
+from instep_server.db.connection import connect
+from instep_server.db.database import Database
 from instep_server.db.opening import prepare
 from instep_server.services.run_search import END_OF_TIME, RunQuery, find_runs
 

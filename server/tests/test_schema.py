@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from instep_server.db import _sqlite, generate
+from instep_server.db.connection import connect
 from instep_server.db.opening import migrate, prepare
 from instep_server.errors import StoreError
 
@@ -48,9 +49,8 @@ def test_prepare_migrates_what_is_older(tmp_path: Path) -> None:
 def test_prepare_refuses_what_is_newer(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     prepare(path)
-    connection = sqlite3.connect(path)
+    connection = connect(path)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.commit()
     connection.close()
     with pytest.raises(
         StoreError, match=rf"newer version of Instep \(schema 9999; this one knows {_sqlite.SCHEMA_VERSION}\)"
@@ -68,7 +68,7 @@ def test_prepare_tells_when_there_is_no_database(tmp_path: Path) -> None:
 
 def test_statements_are_valid(tmp_path: Path) -> None:
     prepare(tmp_path / "one.db")
-    connection = sqlite3.connect(tmp_path / "one.db")
+    connection = connect(tmp_path / "one.db")
     for name, text in vars(_sqlite).items():
         if name.isupper() and name not in ("SCHEMA", "SCHEMA_VERSION"):
             parameters = dict.fromkeys(re.findall(r":(\w+)", text))

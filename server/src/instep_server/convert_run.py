@@ -13,7 +13,7 @@ from instep_server.core.failure import Failure, FailureKind
 from instep_server.core.planned import Frame
 from instep_server.core.project import RunProject
 from instep_server.core.states import AttemptState
-from instep_server.db.database import Row
+from instep_server.db.connection import Row
 
 
 def _number(member: IntEnum) -> Any:

@@ -4,7 +4,8 @@
 InstepError
 ├── RequestError          the caller's mistake, or a verdict that the caller must hear
 ├── StoreError            the store cannot do it
-│   └── StoreFullError    it has no room left
+│   ├── StoreFullError    it has no room left
+│   └── StoreDamagedError what it holds is not what was written
 ├── HostError             a host cannot be started, or has ended
 ├── SettingError          an environment variable is not as it must be
 └── InstepInternalError   a bug in Instep
@@ -84,6 +85,10 @@ class StoreError(InstepError):
 
 class StoreFullError(StoreError):
     """The store has no room left."""
+
+
+class StoreDamagedError(StoreError):
+    """What the store holds is not what was written. The message says what is damaged and what to do."""
 
 
 class HostError(InstepError):

@@ -17,7 +17,8 @@ from instep_server.core.environment import Environment
 from instep_server.core.past import Past
 from instep_server.core.scheduler import Plan
 from instep_server.db import _sqlite
-from instep_server.db.database import Database, Row
+from instep_server.db.connection import Row
+from instep_server.db.database import Database
 from instep_server.defaults import evaluate
 from instep_server.errors import Reason, RequestError, StoreError
 from instep_server.home import Home

@@ -27,7 +27,8 @@ from instep_server.core.planned import Clone, Outcome
 from instep_server.core.reuse import environment_of, onward_of
 from instep_server.core.states import TaskState
 from instep_server.db import _sqlite
-from instep_server.db.database import Database, Row
+from instep_server.db.connection import Row
+from instep_server.db.database import Database
 from instep_server.errors import Reason, RequestError
 from instep_server.ids import is_id
 

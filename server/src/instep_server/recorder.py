@@ -25,7 +25,7 @@ from instep_server.core.planned import (
 from instep_server.core.states import RUN_ENDS, TASK_ENDS, AttemptState, RunState
 from instep_server.db import _sqlite
 from instep_server.db.change import Change
-from instep_server.db.database import Params, Value
+from instep_server.db.connection import Params, Value
 from instep_server.logs import LogChunk
 from instep_server.workers import Attempt
 

@@ -7,7 +7,6 @@ once, in one transaction with its events.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +26,8 @@ from instep_server.core.states import (
 )
 from instep_server.db import _sqlite
 from instep_server.db.change import Change
-from instep_server.db.database import Database, Row
+from instep_server.db.connection import Connection, Row
+from instep_server.db.database import Database
 from instep_server.home import Home, is_alive
 from instep_server.limits import MAX_LOG_BYTES
 from instep_server.logs import LogFiles, LogStream, Spool, StreamLog
@@ -57,14 +57,14 @@ async def recover(db: Database, home: Home, now_ms: Callable[[], int]) -> None:
             home.clear(owner)
 
 
-def _end_runs(connection: sqlite3.Connection, owner: str, home: Home, at: int) -> None:
+def _end_runs(connection: Connection, owner: str, home: Home, at: int) -> None:
     # Asked again inside the transaction: another server may have been faster.
-    for run in connection.execute(_sqlite.ORPHANED_RUNS, {"owner": owner}).fetchall():
+    for run in connection.rows(_sqlite.ORPHANED_RUNS, {"owner": owner}):
         change = Change()
-        for attempt in connection.execute(_sqlite.ORPHANED_ATTEMPTS, {"run": run["id"]}).fetchall():
+        for attempt in connection.rows(_sqlite.ORPHANED_ATTEMPTS, {"run": run["id"]}):
             _end_attempt(change, run, attempt, at)
             _save_logs(connection, change, run, attempt, home, home.spool(owner), at)
-        for task in connection.execute(_sqlite.ORPHANED_TASKS, {"run": run["id"]}).fetchall():
+        for task in connection.rows(_sqlite.ORPHANED_TASKS, {"run": run["id"]}):
             _end_task(change, run, task, at)
         _end_run(change, run, at)
         change.apply(connection)
@@ -149,7 +149,7 @@ def _end_attempt(change: Change, run: Row, attempt: Row, at: int) -> None:
 
 
 def _save_logs(
-    connection: sqlite3.Connection, change: Change, run: Row, attempt: Row, home: Home, folder: Path, at: int
+    connection: Connection, change: Change, run: Row, attempt: Row, home: Home, folder: Path, at: int
 ) -> None:
     """Takes over what a worker wrote and nobody took."""
     files = LogFiles(home.logs)
@@ -158,7 +158,7 @@ def _save_logs(
     for stream in LogStream:
         key = {"run": run["id"], "task": attempt["task"], "attempt": attempt["number"], "stream": stream}
         # Without drops, which the owner alone knew, the place in the log is the place in the output.
-        length = connection.execute(_sqlite.LOG_LENGTH, key).fetchone()[0]
+        length = connection.value(_sqlite.LOG_LENGTH, key)
         file = files.path(run["flow"], run["number"], attempt["task"], attempt["number"], stream)
         log = StreamLog(stream, file, limit, received=length, stored=length)
         change.log_chunks += (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
@@ -24,7 +23,8 @@ from instep_server.core.project import ProjectError, RunProject, run_project
 from instep_server.core.states import RunState
 from instep_server.db import _sqlite
 from instep_server.db.change import Change
-from instep_server.db.database import Database, Row
+from instep_server.db.connection import Connection, Row
+from instep_server.db.database import Database
 from instep_server.errors import InstepInternalError, Reason, RequestError
 from instep_server.limits import MAX_LOG_BYTES, MAX_NAMED_DIGESTS, MAX_PARAMETER_BYTES
 from instep_server.loading import Load
@@ -286,7 +286,7 @@ class Submission:
             )
         return {artifact.name: artifact for artifact in self._inputs}
 
-    def record(self, connection: sqlite3.Connection) -> Recorded:
+    def record(self, connection: Connection) -> Recorded:
         """Writes the run, unless the same request was recorded before.
 
         Args:
@@ -299,14 +299,12 @@ class Submission:
             RequestError: REQUEST_CONFLICT.
         """
         request = self._request
-        known = connection.execute(
-            _sqlite.RUN_BY_REQUEST, {"request_id": request.client_request_id}
-        ).fetchone()
+        known = connection.row(_sqlite.RUN_BY_REQUEST, {"request_id": request.client_request_id})
         if known is not None:
             _check_same(request, known)
             return Recorded(known["id"], known["number"], is_new=False)
         at = self._now_ms()
-        flow = connection.execute(_sqlite.NEXT_RUN, {"name": self.graph.flow}).fetchone()
+        flow = connection.rows(_sqlite.NEXT_RUN, {"name": self.graph.flow})[0]
         row = {
             "flow": flow["id"],
             "number": flow["last_run"],
@@ -331,7 +329,7 @@ class Submission:
             "project": self.project.name if self.project else "",
             "project_branch": self.project.branch if self.project else "",
         }
-        key = connection.execute(_sqlite.INSERT_RUN, row).fetchone()["id"]
+        key = connection.value(_sqlite.INSERT_RUN, row)
         tags = [(tag, 0) for tag in self.user_tags] + [(tag, 1) for tag in self._system_tags]
         connection.executemany(
             _sqlite.INSERT_TAG, [{"run": key, "name": tag, "is_system": system} for tag, system in tags]

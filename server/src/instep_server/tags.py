@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 from instep_server.db import _sqlite
+from instep_server.db.connection import Connection
 from instep_server.db.database import Database
 from instep_server.errors import Reason, RequestError
 
@@ -57,9 +57,7 @@ def user_tags(db: Database, run: int) -> list[str]:
     return [row["name"] for row in db.all(_sqlite.RUN_TAGS, {"run": run}) if not row["is_system"]]
 
 
-def change_tags(
-    connection: sqlite3.Connection, run: int, *, remove: Iterable[str], add: Iterable[str]
-) -> None:
+def change_tags(connection: Connection, run: int, *, remove: Iterable[str], add: Iterable[str]) -> None:
     """Changes the tags that people gave to a run: all that is asked for or nothing.
 
     Args:
@@ -75,7 +73,7 @@ def change_tags(
     if not remove and not add:
         raise _invalid("Name a tag to add or to remove.")
     check_tags(sorted(remove | add))
-    rows = connection.execute(_sqlite.RUN_TAGS, {"run": run}).fetchall()
+    rows = connection.rows(_sqlite.RUN_TAGS, {"run": run})
     system = {row["name"] for row in rows if row["is_system"]}
     user = {row["name"] for row in rows if not row["is_system"]}
     if fixed := sorted(remove & system):

@@ -11,7 +11,8 @@ from instep_server.changes import Changes, until
 from instep_server.convert_run import event_to_proto
 from instep_server.core.states import RUN_ENDS
 from instep_server.db import _sqlite
-from instep_server.db.database import Database, Row
+from instep_server.db.connection import Row
+from instep_server.db.database import Database
 from instep_server.limits import LOG_BATCH_BYTES, PAGE_BYTES
 from instep_server.logs import LogFiles, LogStream
 

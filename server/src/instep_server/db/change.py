@@ -6,11 +6,10 @@ that an event is never seen before what it tells.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
 
 from instep_server.db import _sqlite
-from instep_server.db.database import Params
+from instep_server.db.connection import Connection, Params
 
 
 @dataclass(slots=True)
@@ -36,7 +35,7 @@ class Change:
     events: list[Params] = field(default_factory=list)
     """What happened."""
 
-    def apply(self, connection: sqlite3.Connection) -> None:
+    def apply(self, connection: Connection) -> None:
         """Writes all rows.
 
         Args:

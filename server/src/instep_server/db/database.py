@@ -14,30 +14,25 @@ one by one, so that only those fail that cannot be done.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from instep_server.errors import StoreError, StoreFullError
+import apsw
 
-BUSY_SECONDS = 30.0
-"""How long to wait for another server that writes."""
+from instep_server.db.connection import BUSY_SECONDS, Connection, Params, Row, connect, translated
 
 LINGER_SECONDS = 0.01
 """How long a write that need not be durable waits for others to share its transaction."""
 
 T = TypeVar("T")
-Value = int | str | bytes | None
-Params = Mapping[str, Value]
-Row = sqlite3.Row
 
 
 @dataclass(slots=True)
 class _Write(Generic[T]):
-    work: Callable[[sqlite3.Connection], T]
+    work: Callable[[Connection], T]
     durable: bool
     done: asyncio.Future[T]
     run: int | None
@@ -75,8 +70,8 @@ class Database:
             StoreError: The database cannot be read.
         """
         try:
-            return self._reader.execute(statement, params or {}).fetchall()
-        except sqlite3.Error as err:
+            return self._reader.rows(statement, params)
+        except apsw.Error as err:
             raise translated(err, self._path) from err
 
     def one(self, statement: str, params: Params | None = None) -> Row | None:
@@ -84,8 +79,15 @@ class Database:
         rows = self.all(statement, params)
         return rows[0] if rows else None
 
+    def value(self, statement: str, params: Params | None = None) -> Any:
+        """Reads the first value of the first row, which must be there. As `all` otherwise."""
+        try:
+            return self._reader.value(statement, params)
+        except apsw.Error as err:
+            raise translated(err, self._path) from err
+
     def write(
-        self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False, run: int | None = None
+        self, work: Callable[[Connection], T], *, durable: bool = False, run: int | None = None
     ) -> asyncio.Future[T]:
         """Queues a write.
 
@@ -129,7 +131,7 @@ class Database:
             results = await self._transact(batch)
         except Exception as err:  # noqa: BLE001 - it belongs to those who wait for these writes
             if len(batch) == 1:
-                _fail(batch[0].done, translated(err, self._path) if isinstance(err, sqlite3.Error) else err)
+                _fail(batch[0].done, translated(err, self._path) if isinstance(err, apsw.Error) else err)
                 return
             for write in batch:
                 await self._do([write])
@@ -158,53 +160,13 @@ class Database:
 
     async def _begin(self) -> None:
         """Takes the write lock. Only when another server holds it, a thread waits for it."""
-        self._writer.execute("PRAGMA busy_timeout=0")
+        self._writer.set_busy_timeout(0)
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as err:
-            if err.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            self._writer.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+        except apsw.BusyError:
+            self._writer.set_busy_timeout(int(BUSY_SECONDS * 1000))
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._committer, self._writer.execute, "BEGIN IMMEDIATE")
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Opens a connection without implicit transactions, whose rows know their columns.
-
-    Args:
-        path: The database's file.
-
-    Returns:
-        The connection.
-    """
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
-def translated(err: sqlite3.Error, path: Path) -> StoreError:
-    """Says in our words why the database failed.
-
-    Args:
-        err: What SQLite says.
-        path: The database's file.
-
-    Returns:
-        The error to raise.
-    """
-    code = getattr(err, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return StoreFullError(f"The disk of {path} is full. Free some space and start again.")
-    if code == sqlite3.SQLITE_READONLY:
-        return StoreError(f"{path} is read-only. Make it writable, or choose another store with INSTEP_HOME.")
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreError(f"{path} was locked by another process for more than {BUSY_SECONDS:.0f} s.")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreError(f"{path} is damaged ({err}).")
-    return StoreError(f"{path} can't be used: {err}.")
 
 
 def _retrieve(done: asyncio.Future[Any]) -> None:

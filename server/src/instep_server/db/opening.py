@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
+import contextlib
 from pathlib import Path
 
+import apsw
+
 from instep_server.db import _sqlite
-from instep_server.db.database import connect, translated
-from instep_server.errors import StoreError
+from instep_server.db.connection import (
+    ADVICE,
+    CHECKSUM_BYTES,
+    Connection,
+    connect,
+    lost_commits,
+    translated,
+)
+from instep_server.errors import StoreDamagedError, StoreError
 
 _VERSION_TABLE = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 
@@ -20,16 +29,23 @@ def prepare(path: Path) -> None:
 
     Raises:
         StoreError: It cannot be used, or a newer Instep has migrated it.
+        StoreDamagedError: It is damaged.
     """
-    try:
-        connection = connect(path)
+    with contextlib.closing(connect(path)) as connection:
         try:
+            if path.stat().st_size == 0:
+                connection.reserve_bytes(reserve=CHECKSUM_BYTES)
             connection.execute("PRAGMA journal_mode=WAL")
             found = _version(connection) or _create(connection)
-        finally:
-            connection.close()
-    except sqlite3.Error as err:
-        raise translated(err, path) from err
+            if lost := lost_commits(connection, path):
+                raise StoreDamagedError(
+                    f"The journal of the database {path} is damaged: what was recorded last can't be read"
+                    f" (transactions: {lost:,} or more). {ADVICE}"
+                )
+            if not connection.has_checksums:
+                connection.add_checksums()
+        except apsw.Error as err:
+            raise translated(err, path) from err
     if found > _sqlite.SCHEMA_VERSION:
         raise StoreError(
             f"{path} was made by a newer version of Instep (schema {found}; this one knows"
@@ -41,6 +57,8 @@ def prepare(path: Path) -> None:
 
 def migrate(path: Path) -> None:
     """Runs the migrations that a database lacks. Imports Alembic, which takes a while.
+
+    Alembic works through Python's own SQLite, which writes no checksums: they are added in the end.
 
     Args:
         path: Its file, which may be empty.
@@ -56,19 +74,21 @@ def migrate(path: Path) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     engine.dispose()
+    with contextlib.closing(connect(path)) as migrated:
+        migrated.add_checksums()
 
 
-def _version(connection: sqlite3.Connection) -> str | None:
+def _version(connection: Connection) -> str | None:
     try:
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError as err:
+        row = connection.row("SELECT version_num FROM alembic_version")
+    except apsw.SQLError as err:
         if "no such table" in str(err):
             return None
         raise
-    return str(row[0]) if row else None
+    return str(row["version_num"]) if row else None
 
 
-def _create(connection: sqlite3.Connection) -> str:
+def _create(connection: Connection) -> str:
     """Creates the newest schema, unless another server was faster."""
     connection.execute("BEGIN IMMEDIATE")
     found = _version(connection)

@@ -13,7 +13,7 @@ from instep_server._convert import graph_to_proto, problem_to_proto
 from instep_server.blobs import blobs_of
 from instep_server.core.states import RUN_ENDS
 from instep_server.db import _sqlite
-from instep_server.db.database import Row
+from instep_server.db.connection import Row
 from instep_server.errors import Reason, RequestError
 from instep_server.ids import is_id
 from instep_server.services.guard import Service, streaming, unary
@@ -218,7 +218,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             row,
             tags=db.all(_sqlite.RUN_TAGS, key),
             inputs=db.all(_sqlite.ARTIFACTS, {**key, "task": 0, "attempt": 0}),
-            cursor=db.all(_sqlite.NEWEST_EVENT, key)[0][0],
+            cursor=db.value(_sqlite.NEWEST_EVENT, key),
         )
 
     def _flow_key(self, name: str) -> int:

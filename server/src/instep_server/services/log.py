@@ -10,7 +10,7 @@ from instep_proto.v1 import log_service_pb2_grpc
 from instep_server.changes import until
 from instep_server.core.states import RUN_ENDS
 from instep_server.db import _sqlite
-from instep_server.db.database import Row
+from instep_server.db.connection import Row
 from instep_server.errors import Reason, RequestError
 from instep_server.limits import LOG_BATCH_BYTES, LOG_INTERVAL_MS
 from instep_server.logs import LogStream

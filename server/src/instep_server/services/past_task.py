@@ -13,7 +13,8 @@ from instep_server.core.planned import Frame, PlannedTask
 from instep_server.core.project import RunProject
 from instep_server.core.states import AttemptState
 from instep_server.db import _sqlite
-from instep_server.db.database import Database, Row
+from instep_server.db.connection import Row
+from instep_server.db.database import Database
 from instep_server.manifests import Manifests
 from instep_server.services.records import AttemptKey, find_attempt, left_behind
 from instep_server.task_message import RunFacts, TaskMessages

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from instep_server.db import _sqlite
-from instep_server.db.database import Database, Row
+from instep_server.db.connection import Row
+from instep_server.db.database import Database
 from instep_server.errors import Reason, RequestError
 from instep_server.ids import is_id
 

@@ -16,7 +16,8 @@ from itertools import chain, islice
 
 from instep_server.core.states import RunState
 from instep_server.db import _sqlite
-from instep_server.db.database import Database, Params
+from instep_server.db.connection import Params
+from instep_server.db.database import Database
 
 END_OF_TIME = 2**62
 MANY = 2_000
@@ -64,7 +65,7 @@ class _Search:
         self._limit = limit
         self._first = 0
         if query.since_unix_ms:
-            found = db.all(_sqlite.FIRST_RUN_SINCE, {"since_unix_ms": query.since_unix_ms})[0][0]
+            found = db.value(_sqlite.FIRST_RUN_SINCE, {"since_unix_ms": query.since_unix_ms})
             self._first = END_OF_TIME if found is None else int(found)
         self._params: Params = {
             "flow": query.flow,
@@ -125,4 +126,4 @@ class _Search:
         return [row["id"] for row in self._db.all(statement, {**self._params, **more})]
 
     def _count(self, statement: str, **more: int | str) -> int:
-        return int(self._db.all(statement, {**self._params, **more, "limit": MANY})[0][0])
+        return int(self._db.value(statement, {**self._params, **more, "limit": MANY}))
