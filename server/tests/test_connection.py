@@ -51,7 +51,8 @@ def test_each_flipped_bit_of_the_file_is_noticed(tmp_path: Path, seed: int) -> N
         try:
             found = everything(path)
         except apsw.Error as err:
-            assert is_page_damage(err) or isinstance(err, apsw.NotADBError), (place, bit)
+            if not (is_page_damage(err) or isinstance(err, apsw.NotADBError)):
+                raise
         else:
             assert found == expected, (place, bit)  # what was read lies on other pages
         assert not is_whole(path), (place, bit)
