@@ -211,7 +211,9 @@ as_whole <- function(value) {
   if (abs(value) <= .Machine$integer.max) as.integer(value) else value
 }
 
+# Who runs the flow, by the rule that Python has: the login name, else, as in containers, the number of the user.
 user_name <- function() {
-  named <- Sys.getenv("INSTEP_USER")
-  if (nzchar(named)) named else Sys.info()[["effective_user"]]
+  named <- Sys.getenv(c("INSTEP_USER", "LOGNAME", "USER", "LNAME", "USERNAME"))
+  known <- Sys.info()[["effective_user"]]
+  c(named[nzchar(named)], if (known != "unknown") known, as.character(effective_user_()))[[1L]]
 }

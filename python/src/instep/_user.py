@@ -7,8 +7,16 @@ import os
 
 
 def user_name() -> str:
-    """Tells who runs the command: ``INSTEP_USER``, else the login name."""
-    return os.environ.get("INSTEP_USER") or getpass.getuser()
+    """Tells who runs the command: ``INSTEP_USER``, else the login name, else, as in containers, the number of the user.
+
+    Example:
+        >>> user_name()  # doctest: +SKIP
+        'ann'
+    """
+    try:
+        return os.environ.get("INSTEP_USER") or getpass.getuser()
+    except (KeyError, OSError):  # nobody has given this user a name
+        return str(os.geteuid())
 
 
 def user_namespace() -> str:
