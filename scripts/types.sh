@@ -3,7 +3,7 @@
 # annotations, but what they do is checked.
 set -eu
 cd "$(dirname "$0")/.."
-.venv/bin/mypy python/src server/src scripts benchmarks
-for tests in tests python/tests server/tests; do
+.venv/bin/mypy python/src server/src proto/conformance/src scripts benchmarks
+for tests in tests proto/conformance/tests python/tests server/tests; do
   MYPYPATH=$tests .venv/bin/mypy --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls "$tests"
 done

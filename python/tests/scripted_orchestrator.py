@@ -359,7 +359,8 @@ def fresh_worker(orchestrator: Orchestrator, file: Path) -> Iterator[subprocess.
     read, write = os.pipe()
     with orchestrator.spool["STDOUT"].open("ab") as stdout, orchestrator.spool["STDERR"].open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "instep._worker", "--fd", str(read)],
+            [sys.executable, "-P", "-m", "instep._worker"],
+            env={**os.environ, "INSTEP_BOOTSTRAP_FD": str(read)},
             pass_fds=[read],
             start_new_session=True,
             stdout=stdout,

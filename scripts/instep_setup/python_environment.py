@@ -1,4 +1,4 @@
-"""The Python environment `.venv`: the two Python distributions, the messages and the tools."""
+"""The Python environment `.venv`: the Python distributions, the messages and the tools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".instep-setup"
 CONSTRAINTS = ROOT / "constraints.txt"
 REQUIREMENTS = ROOT / "scripts" / "requirements.txt"
-DISTRIBUTIONS = ("proto/python", "server", "python[frames]")
+DISTRIBUTIONS = ("proto/python", "proto/conformance", "server", "python[frames]")
 
 
 def is_up_to_date() -> bool:

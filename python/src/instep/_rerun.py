@@ -203,10 +203,10 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _worker_command(language: str, fd: int) -> tuple[list[str], dict[str, str]]:
+    env = {"INSTEP_BOOTSTRAP_FD": str(fd)}
     if language == "r":
-        program = [_interpreters.rscript(), *_interpreters.R_OPTIONS, "instep:::worker_main()"]
-        return program, {"INSTEP_BOOTSTRAP_FD": str(fd)}
-    return [_interpreters.python(), "-P", "-m", "instep._worker", "--fd", str(fd)], {}
+        return [_interpreters.rscript(), *_interpreters.R_OPTIONS, "instep:::worker_main()"], env
+    return [_interpreters.python(), "-P", "-m", "instep._worker"], env
 
 
 def _exit_text(code: int) -> str:

@@ -1,15 +1,16 @@
 """A worker: leases a task, runs it, reports, and ends.
 
-It is a process forked off a host, or a program of its own: ``python -m instep._worker --fd N``, where the
-descriptor is a pipe with one WorkerBootstrap.
+It is a process forked off a host, or a program of its own: ``python -m instep._worker``, with a pipe that holds one
+WorkerBootstrap and whose descriptor the variable INSTEP_BOOTSTRAP_FD names.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
+import sys
 from typing import NoReturn
 
+from google.protobuf.message import DecodeError
 from instep_proto.v1 import host_pb2
 
 from instep import _process
@@ -31,6 +32,8 @@ from instep.errors import (
     VersionUnsupportedError,
 )
 
+BOOTSTRAP_FD = "INSTEP_BOOTSTRAP_FD"
+"""Variable that names the descriptor of the pipe with the bootstrap."""
 EXIT_ACCESS = 75
 """Exit code of a worker whose token the orchestrator does not take."""
 EXIT_VERSION = 76
@@ -57,14 +60,23 @@ def work(bootstrap: Bootstrap, source: UserFile | None) -> NoReturn:
     _process.end(0)
 
 
-def main(arguments: list[str] | None = None) -> NoReturn:
+def main() -> NoReturn:
     """Runs a worker as a program of its own."""
-    parser = argparse.ArgumentParser(prog="python -m instep._worker", description="Runs tasks of a run.")
-    parser.add_argument("--fd", type=int, required=True, help="pipe with the bootstrap")
-    fd: int = parser.parse_args(arguments).fd
+    try:
+        bootstrap = _read_bootstrap()
+    except (DecodeError, EOFError, KeyError, OSError, ValueError) as err:
+        sys.exit(
+            "A worker is started by an orchestrator, with a pipe whose descriptor is named by the environment variable"
+            f" {BOOTSTRAP_FD}. This one can't read it: {type(err).__name__}: {err}"
+        )
+    work(bootstrap, None)
+
+
+def _read_bootstrap() -> Bootstrap:
+    fd = int(os.environ.pop(BOOTSTRAP_FD))
     message = host_pb2.WorkerBootstrap.FromString(read_message(fd))
     os.close(fd)
-    work(bootstrap_from(message), None)
+    return bootstrap_from(message)
 
 
 def _run_tasks(session: Session, source: UserFile | None, interrupt: Interrupt) -> None:

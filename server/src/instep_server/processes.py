@@ -57,10 +57,10 @@ def worker_command(language: str, pipe: int) -> Command:
         language: Language of the file that it will load.
         pipe: Descriptor of a pipe from which it reads its bootstrap.
     """
+    env = {"INSTEP_BOOTSTRAP_FD": str(pipe)}
     if language == "r":
-        env = {"INSTEP_BOOTSTRAP_FD": str(pipe)}
         return Command([_rscript(), *_R_OPTIONS, f"{_R_FINDS_US}instep:::worker_main()"], env)
-    return Command([_python(), "-P", "-m", "instep._worker", "--fd", str(pipe)])
+    return Command([_python(), "-P", "-m", "instep._worker"], env)
 
 
 def start(
