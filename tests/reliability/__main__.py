@@ -9,10 +9,15 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from reliability import report
 
-CHAPTERS: tuple[str, ...] = ()
+sys.path.append(
+    str(Path(__file__).resolve().parents[2] / "server" / "tests")
+)  # as in pyproject.toml, for pytest
+
+CHAPTERS: tuple[str, ...] = ("hostile",)
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
 
 

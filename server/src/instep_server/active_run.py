@@ -169,6 +169,9 @@ class ActiveRun:
             attempt.redelivery += 1
             attempt.expires = self._tools.monotonic() + self._tools.settings.lease_ms / 1000
             return self._message(attempt)
+        if attempt is not None and attempt.state is AttemptState.STARTED:
+            self._give_up(attempt, loss.asked_too_often(attempt.task.step.name, attempt.task.id))
+            return "Its task was given up."
         if attempt is not None:
             self._reclaim(change, attempt, "Its worker asked for it again and again.")
         found = self._lease(change, worker)
@@ -296,7 +299,11 @@ class ActiveRun:
                     failure = loss.overran(task.step.name, task.id, worker.attempt.timeout_ms)
                     self._stop(worker.attempt, failure.message, failure)
                 case Verdict.EXPIRE if worker.attempt is not None:
-                    self._expire(worker.attempt)
+                    task = worker.attempt.task
+                    self._give_up(
+                        worker.attempt,
+                        loss.lease_expired(task.step.name, task.id, self._tools.settings.lease_ms / 1000),
+                    )
                 case Verdict.MISSING:
                     self.worker_exited(worker, Exit(signal=signal.SIGKILL))
 
@@ -363,13 +370,11 @@ class ActiveRun:
         self._free(attempt)
         self._carry_out(change, self._plan.fail(attempt.task.id, failure))
 
-    def _expire(self, attempt: Attempt) -> None:
-        """Gives up an attempt whose worker was not heard of."""
+    def _give_up(self, attempt: Attempt, failure: Failure) -> None:
+        """Ends an attempt whose worker can't be relied on, and the worker."""
         change = Change()
-        task = attempt.task
         self._take_output(change, attempt, {})
-        seconds = self._tools.settings.lease_ms / 1000
-        self._lose(change, attempt, loss.lease_expired(task.step.name, task.id, seconds))
+        self._lose(change, attempt, failure)
         self._kill(attempt.worker)
         self._finish_change(change)
 

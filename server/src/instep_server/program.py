@@ -14,18 +14,17 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from instep_proto.v1 import (
-    control_service_pb2_grpc,
-    log_service_pb2_grpc,
-    meta_service_pb2_grpc,
-    store_service_pb2_grpc,
-    worker_service_pb2_grpc,
+    control_service_pb2,
+    log_service_pb2,
+    meta_service_pb2,
+    store_service_pb2,
+    worker_service_pb2,
 )
 
 from instep_server.db.opening import prepare
@@ -33,7 +32,7 @@ from instep_server.errors import StoreError
 from instep_server.home import Home, OwnerLock
 from instep_server.orchestrator import Orchestrator, new_id
 from instep_server.services.control import ControlService
-from instep_server.services.guard import Service
+from instep_server.services.guard import Service, method_handlers
 from instep_server.services.log import LogService
 from instep_server.services.meta import MetaService
 from instep_server.services.store import StoreService
@@ -85,8 +84,9 @@ async def serve(arguments: Arguments) -> None:
     orchestrator = Orchestrator(home, server_id, probe, settings)
     path = socket_folder() / f"{server_id[:16]}.sock"
     server = grpc.aio.server(options=CHANNEL_OPTIONS)
-    for add, service in _SERVICES:
-        add(service(orchestrator), server)
+    server.add_generic_rpc_handlers(
+        [method_handlers(service(orchestrator), descriptor) for descriptor, service in _SERVICES]
+    )
     server.add_insecure_port(f"unix:{path}")
     orchestrator.launcher.endpoint = endpoint = settings.endpoint or f"unix:{path}"
     host = None
@@ -145,12 +145,12 @@ def remove_stale_sockets(folder: Path) -> None:
                 path.unlink()
 
 
-_SERVICES: tuple[tuple[Callable[[Any, Any], None], type[Service]], ...] = (
-    (meta_service_pb2_grpc.add_MetaServiceServicer_to_server, MetaService),
-    (control_service_pb2_grpc.add_ControlServiceServicer_to_server, ControlService),
-    (worker_service_pb2_grpc.add_WorkerServiceServicer_to_server, WorkerService),
-    (store_service_pb2_grpc.add_StoreServiceServicer_to_server, StoreService),
-    (log_service_pb2_grpc.add_LogServiceServicer_to_server, LogService),
+_SERVICES: tuple[tuple[ServiceDescriptor, type[Service]], ...] = (
+    (meta_service_pb2.DESCRIPTOR.services_by_name["MetaService"], MetaService),
+    (control_service_pb2.DESCRIPTOR.services_by_name["ControlService"], ControlService),
+    (worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"], WorkerService),
+    (store_service_pb2.DESCRIPTOR.services_by_name["StoreService"], StoreService),
+    (log_service_pb2.DESCRIPTOR.services_by_name["LogService"], LogService),
 )
 
 

@@ -98,6 +98,19 @@ def lease_expired(step: str, task_id: int, seconds: float) -> Failure:
     )
 
 
+def asked_too_often(step: str, task_id: int) -> Failure:
+    """Makes the failure of a task whose worker had begun it, and asked for a task again and again.
+
+    Args:
+        step: Name of the step.
+        task_id: The task.
+    """
+    return Failure(
+        kind=FailureKind.WORKER_LOST,
+        message=f"Task {step}/{task_id} was given up: its process had begun it, and asked for it again and again.",
+    )
+
+
 def too_large(step: str, task_id: int, used_mb: int, declared_mb: int) -> Failure:
     """Makes the failure of a task that took more memory than its step declares.
 

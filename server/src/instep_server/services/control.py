@@ -96,7 +96,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
     @unary(TokenKind.CLIENT)
     async def ListRuns(self, request: pb.ListRunsRequest, grant: Grant) -> pb.ListRunsResponse:
         """Lists runs, newest first."""
-        limit = request.limit or MAX_RUNS
+        limit = _limit_of(request.limit, MAX_RUNS)
         query = RunQuery(
             flow=self._flow_key(request.flow),
             states=frozenset(request.states),
@@ -137,7 +137,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
                 run, request.step, [row] if row["step"] == request.step or not request.step else []
             )
             return pb.ListTasksResponse(tasks=self._tasks(run, [row]))
-        limit = min(request.limit or MAX_TASKS, MAX_TASKS)
+        limit = min(_limit_of(request.limit, MAX_TASKS), MAX_TASKS)
         params = {
             "run": run["id"],
             "step": request.step,
@@ -264,6 +264,13 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         number = request.attempt if request.HasField("attempt") else None
         key = find_attempt(self.orchestrator.db, run, request.task_id, number)
         return left_behind(self.orchestrator.db, run, key)
+
+
+def _limit_of(limit: int, default: int) -> int:
+    """Reads how long a page is wanted. 0: as long as it is without being asked."""
+    if limit < 0:
+        raise RequestError(Reason.MALFORMED, f"A page can't have {limit} entries.")
+    return limit or default
 
 
 def _page_of(after: str) -> int:

@@ -7,9 +7,13 @@ import functools
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
 from instep_proto.v1 import error_pb2, key_value_pb2
 
 from instep_server.errors import InstepError, Reason, RequestError, StoreError, StoreFullError
@@ -103,6 +107,56 @@ class Service:
         raise RequestError(Reason.TOKEN_UNKNOWN, "The call has no token. Send `authorization: Bearer <hex>`.")
 
 
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """What stands for a request that can't be read."""
+
+    why: str
+    """What protobuf says about it."""
+
+
+def method_handlers(service: Service, descriptor: ServiceDescriptor) -> grpc.GenericRpcHandler:
+    """Makes what a server calls for the methods of a service.
+
+    It is what protobuf's own generated code makes, but for requests that can't be read: these become a verdict,
+    too, instead of a status of the library's.
+
+    Args:
+        service: Has a method for each.
+        descriptor: The service in proto/.
+    """
+
+    def handler(method: MethodDescriptor) -> grpc.RpcMethodHandler:
+        make = (
+            grpc.unary_stream_rpc_method_handler
+            if method.server_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+        request = GetMessageClass(method.input_type)
+        return make(
+            getattr(service, method.name),
+            request_deserializer=lambda data: _parsed(request, data),
+            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        )
+
+    return grpc.method_handlers_generic_handler(
+        descriptor.full_name, {method.name: handler(method) for method in descriptor.methods}
+    )
+
+
+def _parsed(request: type[Message], data: bytes) -> Message | Malformed:
+    try:
+        return request.FromString(data)
+    except DecodeError as err:
+        return Malformed(str(err))
+
+
+def _checked(request: Q | Malformed) -> Q:
+    if isinstance(request, Malformed):
+        raise RequestError(Reason.MALFORMED, f"The request is no such message: {request.why}.")
+    return request
+
+
 def unary(
     *kinds: TokenKind,
 ) -> Callable[[Callable[[S, Q, Grant], Awaitable[A]]], Callable[[S, Q, Context], Awaitable[A]]]:
@@ -117,9 +171,10 @@ def unary(
 
     def decorate(handle: Callable[[S, Q, Grant], Awaitable[A]]) -> Callable[[S, Q, Context], Awaitable[A]]:
         @functools.wraps(handle)
-        async def call(self: S, request: Q, context: Context) -> A:
+        async def call(self: S, request: Q | Malformed, context: Context) -> A:
             try:
-                return await asyncio.shield(handle(self, request, self.authorize(context, kinds)))
+                grant = self.authorize(context, kinds)
+                return await asyncio.shield(handle(self, _checked(request), grant))
             except Exception as err:  # noqa: BLE001 - every error becomes a status here, at the boundary
                 await refuse(context, err)
 
@@ -137,9 +192,10 @@ def streaming(
         handle: Callable[[S, Q, Grant], AsyncIterator[A]],
     ) -> Callable[[S, Q, Context], AsyncIterator[A]]:
         @functools.wraps(handle)
-        async def call(self: S, request: Q, context: Context) -> AsyncIterator[A]:
+        async def call(self: S, request: Q | Malformed, context: Context) -> AsyncIterator[A]:
             try:
-                async for answer in handle(self, request, self.authorize(context, kinds)):
+                grant = self.authorize(context, kinds)
+                async for answer in handle(self, _checked(request), grant):
                     yield answer
             except Exception as err:  # noqa: BLE001 - every error becomes a status here, at the boundary
                 await refuse(context, err)
