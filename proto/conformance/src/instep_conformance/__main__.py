@@ -11,7 +11,7 @@ from instep_conformance import scenarios  # noqa: F401 - registers them
 from instep_conformance.kit import Worker
 from instep_conformance.report import Expectations, write_report
 from instep_conformance.runner import Outcome, Result, introduce, run_all
-from instep_conformance.scenario import SCENARIOS
+from instep_conformance.scenario import SCENARIOS, in_order
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     if options.list:
-        for scenario in SCENARIOS.values():
+        for scenario in in_order():
             optional = f" [{scenario.capability}]" if scenario.capability else ""
             print(f"{scenario.name} ({scenario.feature}){optional}\n    {scenario.text}")
         return 0
@@ -53,7 +53,7 @@ def _test_worker(options: argparse.Namespace) -> int:
     if not options.command or options.file is None:
         print("instep-conformance worker: needs --file FILE and -- CMD.", file=sys.stderr)
         return 2
-    names = options.scenario or list(SCENARIOS)
+    names = options.scenario or [one.name for one in in_order()]
     if unknown := [name for name in names if name not in SCENARIOS]:
         print(f"There is no scenario {', '.join(unknown)}. See --list.", file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from instep_proto.v1 import graph_pb2, host_pb2, task_pb2
+from instep_proto.v1 import failure_pb2, graph_pb2, host_pb2, task_pb2
 from instep_proto.v1 import worker_service_pb2 as pb
 
 from instep_conformance import sequence
@@ -45,10 +45,14 @@ class Kit:
     """
 
     def __init__(self, worker: Worker, *, shares_store: bool = True) -> None:
-        self._worker = worker
+        self.worker = worker
         self.folder = Path(tempfile.mkdtemp(prefix="instep-c-"))
         self.orchestrator = Orchestrator(self.folder, shares_store=shares_store)
         self.process: WorkerProcess | None = None
+        self.probe_file = self.orchestrator.probe if shares_store else None
+        """The file that the worker is told to read for a proof."""
+        self.steps_file = worker.file
+        """The file of user code."""
         self.until = self.folder / "until"
         """The file for which the step `wait` waits."""
 
@@ -82,7 +86,7 @@ class Kit:
             task_id=str(number + 3),
             step=step,
             max_attempts=1,
-            entry_point=graph_pb2.EntryPoint(file=str(self._worker.file), function=step),
+            entry_point=graph_pb2.EntryPoint(file=str(self.steps_file), function=step),
             transition=graph_pb2.Transition(kind=graph_pb2.TRANSITION_KIND_END),
             inputs=[self.input(name, value) for name, value in (inputs or {}).items()],
             cancel_grace_ms=10_000,
@@ -116,21 +120,26 @@ class Kit:
 
     # ---- while it runs
 
-    def start(self, *, reuse: bool = False) -> None:
-        """Starts the worker."""
+    def start(self, *, reuse: bool = False, token: bytes = b"") -> None:
+        """Starts the worker.
+
+        Args:
+            reuse: Whether it may run several tasks.
+            token: The token that it gets. Empty: the right one.
+        """
         bootstrap = host_pb2.WorkerBootstrap(
             endpoint=self.orchestrator.target,
-            token=self.orchestrator.bootstrap_token,
+            token=token or self.orchestrator.bootstrap_token,
             worker_id="w1",
-            store_probe_file=str(self.orchestrator.probe) if self.orchestrator.shares_store else "",
-            file=str(self._worker.file),
+            store_probe_file=str(self.probe_file or ""),
+            file=str(self.steps_file),
             reuse=reuse,
         )
         self.start_with(framed(bootstrap.SerializeToString()))
 
     def start_with(self, bootstrap: bytes | None) -> None:
         """Starts the worker with these bytes on its pipe. None: without a pipe."""
-        self.process = WorkerProcess(self._worker.command, bootstrap, self.folder)
+        self.process = WorkerProcess(self.worker.command, bootstrap, self.folder)
 
     def let_go(self) -> None:
         """Lets the step `wait` go on."""
@@ -154,6 +163,15 @@ class Kit:
     def wait_until_running(self) -> None:
         """Waits until the step `wait` runs, and a heartbeat has told of it."""
         self.wait_for("user code runs and a heartbeat came", self._is_waiting)
+
+    def wait_in_vain(self, seconds: float) -> None:
+        """Gives the worker time to do what it must not do, or to try what cannot succeed.
+
+        Raises:
+            Unexpected: It ended.
+        """
+        assert self.process is not None
+        self.expect(self.process.wait(seconds) is None, "the worker goes on")
 
     def finish(self) -> int:
         """Waits for the end of the worker, and checks the calls that it made.
@@ -228,6 +246,22 @@ class Kit:
         """
         if not is_so:
             raise Unexpected(f"Expected that {what}.")
+
+    def expect_later(self, is_so: bool, what: str) -> None:
+        """Notes an expectation within a call, which goes on as it would."""
+        if not is_so:
+            self.orchestrator.transcript.blame(f"Expected that {what}.")
+
+    def expect_kind(self, failure: failure_pb2.Failure, kind: str) -> None:
+        """Notes that a failure is of a kind, such as `USER_ERROR`.
+
+        Raises:
+            Unexpected: It is not.
+        """
+        numbers = failure_pb2.FailureKind
+        found = numbers.Name(failure.kind) if failure.kind in numbers.values() else str(failure.kind)
+        found = found.removeprefix("FAILURE_KIND_")
+        self.expect(found == kind, f"the failure is {kind}, and not {found}: {failure.message[:500]}")
 
     def _has_ended(self) -> bool:
         return self.process is not None and self.process.wait(0) is not None

@@ -103,6 +103,7 @@ class Orchestrator:
         self.registration: pb.RegisterWorkerRequest | None = None
         self.mutate: Callable[[Message], None] | None = None
         self._faults: dict[str, list[Fault]] = defaultdict(list)
+        self._planned: list[pb.LeaseTaskResponse | None] = []
         self._lock = threading.RLock()
         self._server: grpc.Server | None = None
 
@@ -126,6 +127,10 @@ class Orchestrator:
     def script(self, rpc: str, *faults: Fault) -> None:
         """Has the next calls of a kind meet faults, one each, in order."""
         self._faults[rpc] += faults
+
+    def plan_leases(self, *answers: pb.LeaseTaskResponse | None) -> None:
+        """Says what the next requests for a lease are answered. None: with a task, as usual."""
+        self._planned += answers
 
     def store(self, value: Encoded) -> None:
         """Keeps a value: its blobs in the store, its manifest too when it is too large for a message."""
@@ -332,6 +337,9 @@ class Orchestrator:
     # ---- parts of them
 
     def _lease(self) -> pb.LeaseTaskResponse:
+        planned = self._planned.pop(0) if self._planned else None
+        if planned is not None:
+            return planned
         for attempt in self.attempts:
             if not attempt.is_acknowledged and not attempt.is_lost:
                 attempt.task.redelivery += 1

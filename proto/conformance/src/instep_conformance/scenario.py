@@ -9,6 +9,31 @@ from instep_conformance.kit import Kit
 
 Body = Callable[[Kit], None]
 
+FEATURES = (
+    "a task",
+    "bootstrap",
+    "registration",
+    "leases",
+    "heartbeats",
+    "reports",
+    "failures",
+    "cancel",
+    "logs",
+    "values through the orchestrator",
+    "foreach",
+    "switch",
+    "join",
+    "parameters",
+    "restart",
+    "newer orchestrators",
+    "secrets",
+    "shared store",
+    "several tasks in one process",
+    "time limit",
+    "catch",
+)
+"""What scenarios show, in an order in which a worker can be written; those that are optional come last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -29,7 +54,12 @@ class Scenario:
 
 
 SCENARIOS: dict[str, Scenario] = {}
-"""All scenarios by name, in order."""
+"""All scenarios by name."""
+
+
+def in_order() -> list[Scenario]:
+    """Gives all scenarios in the order of their features."""
+    return sorted(SCENARIOS.values(), key=lambda one: FEATURES.index(one.feature))
 
 
 def scenario(feature: str, *, capability: str = "", shares_store: bool = True) -> Callable[[Body], Body]:
@@ -45,6 +75,7 @@ def scenario(feature: str, *, capability: str = "", shares_store: bool = True) -
         name = body.__name__.replace("_", "-")
         text = " ".join((body.__doc__ or "").split())
         assert name not in SCENARIOS, name
+        assert feature in FEATURES, feature
         SCENARIOS[name] = Scenario(name, feature, text, body, capability, shares_store)
         return body
 

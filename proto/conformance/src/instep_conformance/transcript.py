@@ -77,6 +77,11 @@ class Transcript:
             if problem not in self._problems:
                 self._problems.append(problem)
 
+    def forgive(self) -> None:
+        """Forgets what was wrong: the scenario has brought it about."""
+        with self.changed:
+            self._problems.clear()
+
     @property
     def problems(self) -> list[str]:
         """The rules that were broken."""
