@@ -58,6 +58,8 @@ ATTRIBUTES = frozenset({"foreach_stack", "index", "input", "merge_artifacts", "n
 
 _T = TypeVar("_T")
 _LANGUAGES = {".py": PYTHON, ".r": R}
+MAX_FLOW_NAME_BYTES = 200
+"""Longest name of a flow: directories are named after it."""
 _PARAMETER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -267,6 +269,14 @@ def _passed_on(problem: Problem, named_at: Location) -> Problem:
 
 
 def _flow_names(main: Fragment, fragments: Sequence[tuple[Source, Fragment]]) -> Iterator[Problem]:
+    if not main.flow.isidentifier() or len(main.flow.encode()) > MAX_FLOW_NAME_BYTES:
+        yield Problem(
+            code="flow-name",
+            message=f"The flow has a name that is not allowed: {quoted(main.flow)}.",
+            hint="Use letters, digits and _, do not begin with a digit, and make it no longer than "
+            f"{MAX_FLOW_NAME_BYTES} bytes.",
+            locations=(main.location,),
+        )
     for _, fragment in fragments:
         if fragment.flow != main.flow:
             yield Problem(
