@@ -18,6 +18,7 @@ sys.path.append(
 )  # as in pyproject.toml, for pytest
 
 CHAPTERS: tuple[str, ...] = ("hostile",)
+CHAPTERS: tuple[str, ...] = ("messages",)
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
 
 
