@@ -158,7 +158,7 @@ class Host:
         try:
             pid = os.fork()
         except OSError as err:
-            self._send(forked=host_pb2.WorkerForked(worker_id=command.worker_id, error=str(err)))
+            self._send(forked=host_pb2.WorkerForked(worker_id=command.worker_id, error=err.strerror))
             return
         if pid == 0:
             self._become_worker(command, source)

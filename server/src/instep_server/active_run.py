@@ -91,6 +91,7 @@ class ActiveRun:
         facts: What its tasks are told.
         plan: Its plan, not started.
         max_workers: How many tasks may run at once.
+        notice: What people should know before the run starts. Empty: nothing.
         tools: What it needs of the server.
 
     Attributes:
@@ -99,7 +100,9 @@ class ActiveRun:
         ended: Done when it has ended and that is on disk; fails with StoreError when it was given up.
     """
 
-    def __init__(self, *, key: int, facts: RunFacts, plan: Plan, max_workers: int, tools: Tools) -> None:
+    def __init__(
+        self, *, key: int, facts: RunFacts, plan: Plan, max_workers: int, tools: Tools, notice: str = ""
+    ) -> None:
         self.key = key
         self.facts = facts
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -116,6 +119,8 @@ class ActiveRun:
         self._launches: set[asyncio.Task[None]] = set()
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._is_started = False
+        self._is_narrow = False
+        self._notice = notice
 
     # What clients ask for.
 
@@ -133,6 +138,8 @@ class ActiveRun:
             self._tools.logs.make_folder(self.facts.flow, self.facts.number)
             self._is_started = True
             self._carry_out(change, self._plan.start())
+            if self._notice:
+                self._recorder.notice(change, self._notice)
         saved = self._save(change, durable=True)
         self._settle()  # a run of which all is cloned ends at once
         return saved
@@ -262,7 +269,7 @@ class ActiveRun:
             worker.pid = pid
             return
         change = Change()
-        self._start_failed(change, worker, f"It could not be forked: {error}")
+        self._fork_failed(change, worker, error)
         self._forget(worker)
         self._finish_change(change)
 
@@ -478,6 +485,19 @@ class ActiveRun:
             self._forget(worker)
             self._finish_change(change)
 
+    def _fork_failed(self, change: Change, worker: Worker, why: str) -> None:
+        """Goes on with fewer workers after the system had no room for one more; in the end by failing a task."""
+        self._uncount(worker)
+        workers = self._dispatch.narrow()
+        if not self._is_narrow:
+            self._is_narrow = True
+            self._recorder.notice(
+                change, f"No further process can be started ({why}). Fewer tasks run at once now."
+            )
+        if not workers:
+            text = f"No process can be started ({why}). End other programs, or raise the limit (ulimit -u)."
+            self._count_failure(change, worker.pool, text)
+
     def _start_failed(self, change: Change, worker: Worker, why: str) -> None:
         """Goes on after a worker did not come up: by fresh processes, and in the end by failing a task."""
         self._uncount(worker)
@@ -487,6 +507,10 @@ class ActiveRun:
                 text = f"A process forked for {pool.file} did not come up. Its tasks get fresh processes now."
                 self._recorder.notice(change, f"{text} {why}")
             return
+        self._count_failure(change, pool, why)
+
+    def _count_failure(self, change: Change, pool: PoolKey, why: str) -> None:
+        """Fails a task when workers of its pool have failed to start again and again."""
         self._start_failures[pool] = self._start_failures.get(pool, 0) + 1
         if self._start_failures[pool] < MAX_START_FAILURES or self._plan.is_ending:
             return

@@ -185,6 +185,8 @@ class Launcher:
     def _was_forked(self, worker_id: str, pid: int, error: str) -> None:
         if pid and worker_id in self._forked:
             self._groups[worker_id] = pid
+        if error:
+            self._forked.pop(worker_id, None)
         self._listener.forked(worker_id, pid, error)
 
     def _exited(self, worker_id: str, end: Exit) -> None:

@@ -32,6 +32,7 @@ from instep_server.machine import MemoryWatch, find_machine
 from instep_server.manifests import Manifests
 from instep_server.origins import find_origin, find_past
 from instep_server.recovery import recover
+from instep_server.room import fitting_workers
 from instep_server.settings import Settings
 from instep_server.store import ObjectStore
 from instep_server.submission import Recorded, Submission, chosen_graph, origin_of, recorded_before
@@ -208,12 +209,15 @@ class Orchestrator:
             chance=lambda: random.uniform(-1, 1),
             past=past,
         )
+        max_workers = options.max_workers or len(os.sched_getaffinity(0))
+        fitting, notice = fitting_workers(max_workers)
         run = ActiveRun(
             key=recorded.key,
             facts=submission.facts(recorded.number),
             plan=plan,
-            max_workers=options.max_workers or len(os.sched_getaffinity(0)),
+            max_workers=fitting,
             tools=self.tools,
+            notice=notice,
         )
         self._runs[recorded.key] = run
         run.ended.add_done_callback(lambda done: self._run_ended(recorded.key, done))

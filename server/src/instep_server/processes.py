@@ -98,7 +98,8 @@ def start(
         )
     except OSError as err:
         program = command.arguments[0]
-        raise HostError(f"{program} can't be started: {err.strerror}.{_advice(program)}") from err
+        advice = _advice(program) if isinstance(err, FileNotFoundError | PermissionError) else ""
+        raise HostError(f"{program} can't be started: {err.strerror}.{advice}") from err
 
 
 def watch(process: subprocess.Popen[bytes], ended: Callable[[int, int], None]) -> None:

@@ -31,6 +31,7 @@ from instep_server.db.opening import prepare
 from instep_server.errors import StoreError
 from instep_server.home import Home, OwnerLock
 from instep_server.orchestrator import Orchestrator, new_id
+from instep_server.room import check_room
 from instep_server.services.control import ControlService
 from instep_server.services.guard import Service, method_handlers
 from instep_server.services.log import LogService
@@ -71,10 +72,11 @@ async def serve(arguments: Arguments) -> None:
         arguments: What the program was started with.
 
     Raises:
-        SettingError: An environment variable is not as it must be.
-        StoreError: The store cannot be used, or there is no place for the socket.
+        InstepError: An environment variable is not as it must be, the store cannot be used, there is no place for the
+            socket, or no room for threads.
     """
     settings = Settings.from_environment(os.environ)
+    check_room()
     server_id = new_id()
     home = Home(arguments.home.resolve())
     probe = os.urandom(PROBE_BYTES)
@@ -87,7 +89,7 @@ async def serve(arguments: Arguments) -> None:
     server.add_generic_rpc_handlers(
         [method_handlers(service(orchestrator), descriptor) for descriptor, service in _SERVICES]
     )
-    server.add_insecure_port(f"unix:{path}")
+    _bind(server, path)
     orchestrator.launcher.endpoint = endpoint = settings.endpoint or f"unix:{path}"
     host = None
     if arguments.host is not None:
@@ -114,11 +116,12 @@ def socket_folder() -> Path:
     Raises:
         StoreError: It belongs to somebody else, or its path is too long for sockets.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    folder = Path(runtime) / "instep"
+    runtime, temporary = (os.environ.get(name) or "/tmp" for name in ("XDG_RUNTIME_DIR", "TMPDIR"))
+    own = f"instep-{os.geteuid()}"
+    usual = Path("/tmp") / own
     # A login that has ended leaves the variable behind without the directory.
-    if not os.path.isdir(runtime) or len(str(folder)) + SOCKET_NAME_LENGTH > MAX_SOCKET_PATH:
-        folder = Path("/tmp") / f"instep-{os.geteuid()}"
+    places = (Path(runtime) / ("instep" if runtime != "/tmp" else own), usual, Path(temporary) / own)
+    folder = next(filter(_is_usable, places), usual)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
@@ -131,6 +134,27 @@ def socket_folder() -> Path:
     if found.st_mode & 0o077:
         folder.chmod(0o700)
     return folder
+
+
+def _is_usable(folder: Path) -> bool:
+    """Tells whether a directory for sockets is there or can be made, and can be written to."""
+    where = folder if folder.exists() else folder.parent
+    return len(str(folder)) + SOCKET_NAME_LENGTH <= MAX_SOCKET_PATH and os.access(where, os.W_OK | os.X_OK)
+
+
+def _bind(server: grpc.aio.Server, path: Path) -> None:
+    """Makes a server listen at a socket.
+
+    Raises:
+        StoreError: The socket can't be made.
+    """
+    try:
+        server.add_insecure_port(f"unix:{path}")
+    except RuntimeError as err:
+        raise StoreError(
+            f"No socket can be made in {path.parent}. Make room on its disk, or set XDG_RUNTIME_DIR to a directory of"
+            " yours that can be written."
+        ) from err
 
 
 def remove_stale_sockets(folder: Path) -> None:

@@ -65,6 +65,7 @@ class Dispatch:
 
     def __init__(self, max_workers: int, machine: Resources) -> None:
         self._max_workers = max_workers
+        self._allowed = float(max_workers)
         self._machine = machine
         self._pools: dict[PoolKey, _Pool] = {}
 
@@ -128,6 +129,18 @@ class Dispatch:
         """
         self._pools[key].starting -= 1
 
+    def narrow(self) -> int:
+        """Has no more workers at once than there are now: the system has no room for another process.
+
+        Whenever as many tasks have ended as may run at once, one more is tried again.
+
+        Returns:
+            How many there are.
+        """
+        used = self._used_places()
+        self._allowed = max(1.0, float(used))
+        return used
+
     def done(self, key: PoolKey) -> None:
         """Frees the place of an active task that has ended.
 
@@ -135,6 +148,7 @@ class Dispatch:
             key: The pool of its worker.
         """
         self._pools[key].active -= 1
+        self._allowed = min(self._allowed + 1 / self._allowed, self._max_workers)
 
     def next_for(self, key: PoolKey) -> int | None:
         """Gives another task to a worker whose task has ended.
@@ -175,7 +189,10 @@ class Dispatch:
             pool.ready.clear()
 
     def _free_places(self) -> int:
-        return self._max_workers - sum(pool.starting + pool.active for pool in self._pools.values())
+        return int(self._allowed) - self._used_places()
+
+    def _used_places(self) -> int:
+        return sum(pool.starting + pool.active for pool in self._pools.values())
 
     def _left(self) -> Resources:
         """What the machine has left."""

@@ -34,6 +34,8 @@ NO_R_PACKAGE = 69
 _SET_UP = "`make setup` in Instep's folder installs it"
 _EXIT_WORDS = {
     NO_R_PACKAGE: f"its R has no package instep; {_SET_UP}",
+    70: "Instep itself failed in it, and its log says how",
+    74: "it lost the orchestrator, or the orchestrator had given it up",
     75: "it could not show the orchestrator who it is",
     76: "its version of Instep does not fit that of the orchestrator",
 }
