@@ -128,13 +128,20 @@ code_words <- function(code, names = TRUE) {
   unlist(lapply(parts, code_words, names))
 }
 
+# The code of an R file. It is UTF-8, whatever a profile has made of the option `encoding`.
+parse_file <- function(file, keep_source) {
+  old <- options(encoding = "native.enc")
+  on.exit(options(old))
+  parse(file, keep.source = keep_source, encoding = "UTF-8")
+}
+
 # Digest of a function of another R file: of all its code, and that of the R files that it names.
 code_file_digest <- function(file, name) {
   seen <- character()
   texts <- character()
   visit <- function(file) {
     seen <<- c(seen, file)
-    code <- parse(file, keep.source = FALSE, encoding = "UTF-8")
+    code <- parse_file(file, FALSE)
     texts <<- c(texts, vapply(code, \(call) paste(deparse(call), collapse = "\n"), ""))
     named <- grep("[.][Rr]$", code_words(code, names = FALSE), value = TRUE)
     for (other in setdiff(resolve_path(named, dirname(file)), seen)) {

@@ -25,7 +25,7 @@ load_file <- function(file) {
   before <- ls(globalenv(), all.names = TRUE)
   problem <- tryCatch(
     {
-      code <- parse(file, keep.source = TRUE, encoding = "UTF-8")
+      code <- parse_file(file, TRUE)
       lines <- vapply(attr(code, "srcref"), \(srcref) as.integer(srcref)[[1L]], 0L)
       last <- NULL
       for (i in seq_along(code)) {

@@ -36,7 +36,7 @@ decorator_calls <- c("retry", "catch", "timeout", "environment_variables", "reso
 # All calls of these functions in a file, each with its name, if it has one, and its first and last line.
 call_sites <- function(file) {
   none <- call_sites_none()
-  parsed <- tryCatch(parse(file, keep.source = TRUE), error = \(e) NULL)
+  parsed <- tryCatch(parse_file(file, TRUE), error = \(e) NULL)
   data <- utils::getParseData(parsed)
   if (is.null(data)) {
     return(none)
@@ -99,8 +99,8 @@ exact_location <- function(noted, kind, name, file, sites) {
 # Rscript keeps no sources. This gives the functions of a file the places that they would have had, so that a traceback
 # can name lines: it parses the file again and takes over each function whose code is the same.
 relink_sources <- function(flow, file) {
-  plain <- function_nodes(parse(file, keep.source = FALSE))
-  placed <- function_nodes(parse(file, keep.source = TRUE))
+  plain <- function_nodes(parse_file(file, FALSE))
+  placed <- function_nodes(parse_file(file, TRUE))
   relink_globals(plain, placed)
   flow$steps <- lapply(flow$steps, \(step) {
     if (!is.null(step$reference$body)) {

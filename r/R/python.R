@@ -50,8 +50,16 @@ abort_python <- function(python, why, call = parent.frame(), envir = parent.fram
   )
 }
 
-# Whether the interpreter has our package. Takes a while: for explaining a failure.
-has_python_package <- function(python) {
-  status <- system2(python, c("-P", "-c", shQuote("import instep, instep_server")), stdout = FALSE, stderr = FALSE)
-  identical(as.integer(status), 0L)
+# Why the interpreter can't load our package. NULL when it can. Takes a while: for explaining a failure.
+python_trouble <- function(python) {
+  load <- shQuote("import instep_server, instep._cli; from instep import FlowSpec, Parameter")
+  said <- suppressWarnings(system2(python, c("-P", "-c", load), stdout = TRUE, stderr = TRUE))
+  if (is.null(attr(said, "status"))) {
+    return(NULL)
+  }
+  last <- utils::tail(said, 1L)
+  if (length(last) == 0L || grepl("No module named 'instep", last, fixed = TRUE)) {
+    return(cli::format_inline("It has no package {.pkg instep}."))
+  }
+  cli::format_inline("It can't load its package {.pkg instep}: {last}")
 }

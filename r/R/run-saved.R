@@ -9,7 +9,7 @@ flow_file <- function(flow) {
   if (is.null(file) || !file.exists(file)) {
     return(NULL)
   }
-  code <- tryCatch(parse(file, keep.source = FALSE, encoding = "UTF-8"), error = \(e) NULL)
+  code <- tryCatch(parse_file(file, FALSE), error = \(e) NULL)
   if (!declares_flow(code, flow$name)) {
     return(NULL)
   }

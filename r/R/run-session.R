@@ -186,8 +186,8 @@ abort_lost <- function(ended, call) {
   if (!is.null(report)) {
     abort_plain(report, "graph_invalid", call)
   }
-  if (!has_python_package(python_program())) {
-    abort_python(python_program(), "It has no package {.pkg instep}.", call)
+  if (!is.null(trouble <- python_trouble(python_program()))) {
+    abort_python(python_program(), "{trouble}", call)
   }
   abort_plain(c(paste0("The command line ended with status ", ended$status, "."), ended$said), "server", call)
 }

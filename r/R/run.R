@@ -219,9 +219,9 @@ run_command <- function(flow, file, program, arguments, call = parent.frame()) {
   serve_host(host_loaded(file, flow, NULL, can_fork = !grpc_used_()))
   status <- spawn_wait_(pid)
   quick <- proc.time()[["elapsed"]] - started < 2
-  if (status == 1L && quick && !has_python_package(python_program())) {
+  if (status == 1L && quick && !is.null(trouble <- python_trouble(python_program()))) {
     withCallingHandlers(
-      abort_python(python_program(), "It has no package {.pkg instep}.", call),
+      abort_python(python_program(), "{trouble}", call),
       instep_error_python = \(condition) end_script(condition, status)
     )
   }

@@ -34,8 +34,8 @@ start_server <- function(home, call = parent.frame()) {
 
 # The server has ended before it listened: it has said why, or it could not even do that.
 abort_server <- function(lines, status, call = parent.frame()) {
-  if (length(lines) == 0L && !has_python_package(python_program())) {
-    abort_python(python_program(), "It has no package {.pkg instep}.", call = call)
+  if (length(lines) == 0L && !is.null(trouble <- python_trouble(python_program()))) {
+    abort_python(python_program(), "{trouble}", call = call)
   }
   why <- if (length(lines) > 0L) sub("^error: ", "", lines[[1L]]) else paste0("It ended with status ", status, ".")
   abort(c("The orchestrator can't be started.", x = "{why}"), "server", call = call)

@@ -120,7 +120,14 @@ def __getattr__(name: str) -> object:
         return import_module("instep.errors")
     if name not in _MODULES:
         raise AttributeError(f"Module 'instep' has no attribute {name!r}.")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    try:
+        value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    except (ImportError, AttributeError) as err:
+        from instep._shadow import shadowing_file
+
+        if (why := shadowing_file()) is not None:
+            raise ImportError(why) from err
+        raise
     return value
 
 

@@ -151,9 +151,10 @@ def end(code: int) -> NoReturn:
 
 
 def _thread_names() -> Iterator[str]:
-    for task in os.listdir("/proc/self/task"):
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/comm") as file:
-            yield file.read()
+    with contextlib.suppress(FileNotFoundError):  # a container without /proc
+        for task in os.listdir("/proc/self/task"):
+            with contextlib.suppress(FileNotFoundError), open(f"/proc/self/task/{task}/comm") as file:
+                yield file.read()
 
 
 def _spool_size(variable: str) -> int:

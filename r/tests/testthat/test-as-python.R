@@ -1,7 +1,7 @@
 # Python runs inside of this process, through reticulate, and stays: the interpreter that runs Instep.
 skip_without_reticulate <- function() {
   skip_if_not_installed("reticulate")
-  skip_if_not(has_python_package(python_program()), "Python has no package instep")
+  skip_if_not(is.null(python_trouble(python_program())), "Python has no package instep")
   if (!reticulate::py_available()) {
     reticulate::use_python(Sys.which(python_program()), required = TRUE)
   }

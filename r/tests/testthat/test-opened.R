@@ -1,6 +1,6 @@
 # A handle of a Python object, closed when the test ends. The opener is a real Python process.
 local_handle <- function(env = parent.frame()) {
-  skip_if_not(has_python_package(python_program()), "Python has no package instep")
+  skip_if_not(is.null(python_trouble(python_program())), "Python has no package instep")
   handle <- python_value("fraction")
   withr::defer(close(handle), envir = env)
   handle

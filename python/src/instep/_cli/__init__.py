@@ -79,6 +79,12 @@ def run_command(session: Session, arguments: Sequence[str]) -> int:
                 session.driver.tell_error(err)
             show_error(err)
             return FAILURE
+        except (ImportError, AttributeError):
+            from instep._shadow import shadowing_file
+
+            if (why := shadowing_file()) is None:
+                raise
+            sys.exit(f"Error: {why}")
 
 
 def _execute(session: Session, signals: Signals, arguments: Sequence[str]) -> int:

@@ -203,7 +203,13 @@ def _fork_host(serve: Callable[[int], NoReturn], pipe: socket.socket) -> int:
 
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as err:
+        raise ServerFailedError(
+            f"Can't start a process for the flow's file: {err.strerror}. End other programs, or raise the limit "
+            "(ulimit -u)."
+        ) from err
     if pid == 0:
         try:
             for number in HANDLED:
