@@ -68,6 +68,9 @@ _KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
     (InstepInternalError, FailureKind.INTERNAL),
 )
 
+_DETAILS = ("artifact", "digest")
+"""Facts about an error that its failure has as details."""
+
 
 class Interrupt:
     """Turns SIGINT into KeyboardInterrupt: once, and only while user code runs."""
@@ -303,8 +306,7 @@ class Attempt:
                 return Cancelled(reason)
         if isinstance(err, SystemExit):
             err = self._ended_by_exit(err)
-        artifact = getattr(err, "artifact", None)
-        details = {"artifact": str(artifact)} if artifact else {}
+        details = {name: str(fact) for name in _DETAILS if (fact := getattr(err, name, None))}
         # Of an attempt whose artifacts cannot be stored, none is: what is stored would pass for all that it made.
         failure = describe(err, self._kind_of(err), details)
         if self._is_caught(err) and self._artifacts is not None:
@@ -322,6 +324,8 @@ class Attempt:
         return self._in_user_code and self._task.catches and not ends_wrongly
 
     def _kind_of(self, err: BaseException) -> FailureKind:
+        if isinstance(err, ValueDecodeError) and err.code == "BLOB_CORRUPT":
+            return FailureKind.INPUT_MISSING
         named = next((kind for cls, kind in _KINDS if isinstance(err, cls)), None)
         if named is not None:
             return named

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from instep._session import CHUNK_BYTES, Session
-from instep.errors import ArtifactUnknownError, BlobCorruptError, BlobMissingError, StoreError
+from instep._session import CHUNK_BYTES, Session, Upload
+from instep.errors import (
+    ArtifactUnknownError,
+    BlobCorruptError,
+    BlobMissingError,
+    StoreError,
+    UploadOffsetError,
+    UploadUnknownError,
+)
 from instep.values import Blob, Digest, ObjectStore
 
 _BATCH = 1000
+_UPLOAD_ROUNDS = 5
+"""How often an upload that was forgotten begins, at most."""
 
 
 class Blobs(Protocol):
@@ -96,6 +105,10 @@ class ServerBlobs:
                 data += piece
         except ArtifactUnknownError as err:
             raise BlobMissingError(f"Blob {hash} of {size} bytes is not in the store.", digest=hash) from err
+        except BlobCorruptError as err:
+            raise BlobCorruptError(
+                f"Blob {hash} of {size} bytes is damaged in the store.", digest=hash
+            ) from err
         if Blob.of(data).digest != Digest(hash, size):
             raise BlobCorruptError(f"Blob {hash} of {size} bytes arrived with other bytes.", digest=hash)
         return memoryview(data)
@@ -112,33 +125,54 @@ class ServerBlobs:
             self._put_batch(unique[start : start + _BATCH])
 
     def _put_batch(self, blobs: Sequence[Blob]) -> None:
-        digests = [blob.digest for blob in blobs]
-        uploads = self._session.prepare_uploads(self._lease_token, digests)
-        sent: list[tuple[str, Digest]] = []
-        for blob, digest, upload_id in zip(blobs, digests, uploads, strict=True):
-            if upload_id is not None:
-                self._send(blob, upload_id)
-                sent.append((upload_id, digest))
-        reasons = self._session.commit_uploads(self._lease_token, sent) if sent else []
-        for (_, digest), reason in zip(sent, reasons, strict=True):
-            if reason:
+        """Sends blobs. An orchestrator that was started anew has forgotten uploads: they begin again."""
+        for _ in range(_UPLOAD_ROUNDS):
+            blobs = self._upload(blobs)
+            if not blobs:
+                return
+        raise StoreError(f"The store forgets uploads: {len(blobs)} blobs can't be stored.")
+
+    def _upload(self, blobs: Sequence[Blob]) -> list[Blob]:
+        """Sends blobs, and gives those whose uploads were forgotten meanwhile."""
+        uploads = self._session.prepare_uploads(self._lease_token, [blob.digest for blob in blobs])
+        sent: list[tuple[Blob, Upload]] = []
+        forgotten: list[Blob] = []
+        for blob, upload in zip(blobs, uploads, strict=True):
+            if upload is None:
+                continue
+            try:
+                self._send(blob, upload)
+                sent.append((blob, upload))
+            except UploadUnknownError:
+                forgotten.append(blob)
+        finished = [(upload.id, blob.digest) for blob, upload in sent]
+        reasons = self._session.commit_uploads(self._lease_token, finished) if finished else []
+        for (blob, _), reason in zip(sent, reasons, strict=True):
+            if reason == "UPLOAD_UNKNOWN":
+                forgotten.append(blob)
+            elif reason:
                 raise StoreError(
-                    f"The store refuses a blob of {digest.size} bytes: {reason}.", digest=digest.hash
+                    f"The store refuses a blob of {blob.size} bytes: {reason}.", digest=blob.hash
                 )
+        return forgotten
 
-    def _send(self, blob: Blob, upload_id: str) -> None:
-        offset = 0
-        for piece in _pieces(blob):
+    def _send(self, blob: Blob, upload: Upload) -> None:
+        offset, is_sent = upload.offset, False
+        while not is_sent:
+            piece = _piece(blob, offset)
             end = offset + len(piece)
-            self._session.write_blob(self._lease_token, upload_id, offset, piece, last=end == blob.size)
-            offset = end
+            try:
+                self._session.write_blob(self._lease_token, upload.id, offset, piece, last=end == blob.size)
+                offset, is_sent = end, end == blob.size
+            except UploadOffsetError as err:
+                offset = int(err.metadata["expected"])
 
 
-def _pieces(blob: Blob) -> Iterator[bytes]:
-    """Cuts a blob into pieces of the size that a call may carry. The empty blob is one empty piece."""
-    if not blob.size:
-        yield b""
+def _piece(blob: Blob, offset: int) -> bytes:
+    """Gives bytes of a blob from a position on, as many as a call may carry. Empty at its end."""
     for buffer in blob.buffers:
         view = memoryview(buffer).cast("B")
-        for start in range(0, len(view), CHUNK_BYTES):
-            yield bytes(view[start : start + CHUNK_BYTES])
+        if offset < len(view):
+            return bytes(view[offset : offset + CHUNK_BYTES])
+        offset -= len(view)
+    return b""

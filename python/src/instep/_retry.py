@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from instep_proto.v1.store_service_pb2 import ReadBlobRequest, ReadBlobResponse
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
-_PASSING_CODES = frozenset({"DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"})
+# The call was given up, is too large, or is not known to the server. All other statuses without a verdict may be those of
+# a proxy.
+_LASTING_CODES = frozenset({"CANCELLED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED"})
 # Not the generator of the module `random`: its state is the user's, who may have seeded it.
 _random = SystemRandom()
 
@@ -76,7 +78,7 @@ def skip_bytes(request: ReadBlobRequest, answer: ReadBlobResponse) -> None:
 def is_passing(err: InstepError) -> bool:
     """Tells whether the same call may succeed later."""
     if isinstance(err, TransportError):
-        return err.code in _PASSING_CODES
+        return err.code not in _LASTING_CODES
     return isinstance(err, ConcurrentPollError | OverloadedError | WriteConflictError)
 
 

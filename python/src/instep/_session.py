@@ -30,11 +30,10 @@ WAITS_FOR_CALLS = 2
 """How long the orchestrator may wait for a task, in units of how long a call may take."""
 
 _CAPABILITIES = (
-    "instep.cap.lazy_inputs.v1",
+    "instep.cap.attempt_timeout.v1",
+    "instep.cap.catch.v1",
     "instep.cap.local_objects.v1",
-    "instep.cap.opaque.pickle5",
     "instep.cap.piggyback_next.v1",
-    "instep.cap.value.profile.p1",
 )
 
 Answer = TypeVar("Answer", bound="Message")
@@ -60,6 +59,16 @@ class LogPosition:
     """Seconds to wait before the next piece."""
     closed: bool
     """True when the log takes no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A blob that is being written to the store."""
+
+    id: str
+    """Its id."""
+    offset: int
+    """How many bytes are there already."""
 
 
 class Session:
@@ -243,11 +252,11 @@ class Session:
         for piece in pieces:
             yield piece.data
 
-    def prepare_uploads(self, lease_token: bytes, digests: Sequence[Digest]) -> list[str | None]:
+    def prepare_uploads(self, lease_token: bytes, digests: Sequence[Digest]) -> list[Upload | None]:
         """Announces blobs, at most 1,000.
 
         Returns:
-            For each the id of its upload. None: the store has it.
+            For each its upload. None: the store has it.
         """
         answer = self._call(
             "StoreService/PrepareUploads",
@@ -257,10 +266,18 @@ class Session:
             store_service_pb2.PrepareUploadsResponse,
             slow=True,
         )
-        return [None if upload.present else upload.upload_id for upload in answer.uploads]
+        return [
+            None if upload.present else Upload(upload.upload_id, upload.committed_bytes)
+            for upload in answer.uploads
+        ]
 
     def write_blob(self, lease_token: bytes, upload_id: str, offset: int, data: bytes, *, last: bool) -> None:
-        """Writes a piece of an upload, at most 1 MiB."""
+        """Writes a piece of an upload, at most 1 MiB.
+
+        Raises:
+            UploadUnknownError: The upload must be prepared again.
+            UploadOffsetError: It goes on elsewhere; metadata `expected` tells where.
+        """
         self._call(
             "StoreService/WriteBlob",
             store_service_pb2.WriteBlobRequest(

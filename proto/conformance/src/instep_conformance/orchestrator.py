@@ -397,12 +397,14 @@ class Orchestrator:
         manifest = self.manifests.get(digest.hash)
         if manifest is not None and len(manifest) <= rules.INLINE_BYTES:
             return store_service_pb2.ResolvedBlob(inline=manifest)
-        if not self.objects.path(digest.hash).exists():
+        path = self.objects.path(digest.hash)
+        if not path.exists():
             return store_service_pb2.ResolvedBlob(missing=True)
+        if not self.shares_store and digest.size <= rules.INLINE_BYTES:
+            return store_service_pb2.ResolvedBlob(inline=path.read_bytes())
         locations = [store_service_pb2.Location(server=True)]
         if self.shares_store:
-            path = str(self.objects.path(digest.hash))
-            locations.insert(0, store_service_pb2.Location(path=path))
+            locations.insert(0, store_service_pb2.Location(path=str(path)))
         return store_service_pb2.ResolvedBlob(locations=locations)
 
     def _limit_entries(self) -> list[key_value_pb2.KeyValue]:

@@ -17,7 +17,7 @@ total <- function(self) self$total <- sum(self$numbers)
 
 fail <- function(self) {
   self$before <- 1L
-  stop(strrep(self$message, self$times))
+  stop(errorCondition(strrep(self$message, self$times), class = "empty_tank"))
 }
 
 fail_deep <- function(self) {

@@ -139,16 +139,17 @@ class Reader:
     def _steps(self) -> str:
         return "".join('["' + step + '"]' if isinstance(step, str) else f"[{step!r}]" for step in self._path)
 
-    def refuse(self, problem: str, code: str = MALFORMED) -> NoReturn:
+    def refuse(self, problem: str, code: str = MALFORMED, **facts: object) -> NoReturn:
         """Raises the error that the stored value is damaged.
 
         Args:
             problem: What is wrong, as a main clause without a full stop.
             code: Name of the rule that is broken.
+            **facts: What the problem is made of, kept as attributes.
         """
         where = self.where()
         raise ValueDecodeError(
-            f"The stored value can't be read: at {where}, {problem}.", code=code, path=where
+            f"The stored value can't be read: at {where}, {problem}.", code=code, path=where, **facts
         )
 
     # Nodes.
@@ -284,17 +285,22 @@ class Reader:
         """Fetches a blob and checks that it is the one."""
         blob = memoryview(self.fetch(digest, size)).cast("B")
         if len(blob) != size:
-            self.refuse(f"blob {digest} has {len(blob)} bytes instead of {size}", "BLOB_CORRUPT")
+            self._refuse_blob(digest, f"blob {digest} has {len(blob)} bytes instead of {size}")
         if size < OWN_BLOB_BYTES and hash_of([blob]) != digest:
-            self.refuse(f"the bytes of blob {digest} are not those that were stored", "BLOB_CORRUPT")
+            self._refuse_blob(digest, f"the bytes of blob {digest} are not those that were stored")
         return blob
 
     def fetched_manifest(self, digest: digest_pb2.Digest) -> bytes:
         """Fetches the manifest of another artifact. It is always hashed: nothing else vouches for its parts."""
         blob = self.fetched(digest.hash, digest.size)
         if len(blob) >= OWN_BLOB_BYTES and hash_of([blob]) != digest.hash:
-            self.refuse(f"the bytes of manifest {digest.hash} are not those that were stored", "BLOB_CORRUPT")
+            self._refuse_blob(
+                digest.hash, f"the bytes of manifest {digest.hash} are not those that were stored"
+            )
         return bytes(blob)
+
+    def _refuse_blob(self, digest: str, problem: str) -> NoReturn:
+        self.refuse(problem, "BLOB_CORRUPT", digest=digest)
 
     def stream(self, index: int) -> Stream:
         """Gives the columns of a part."""

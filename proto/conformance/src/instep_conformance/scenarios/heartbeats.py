@@ -7,6 +7,7 @@ from instep_proto.v1 import worker_service_pb2 as pb
 
 from instep_conformance.faults import changed, late, lost_reply, lost_request
 from instep_conformance.kit import Kit
+from instep_conformance.orchestrator import verdict
 from instep_conformance.scenario import scenario
 
 Code = grpc.StatusCode
@@ -67,6 +68,28 @@ def heartbeat_status_without_trailer(kit: Kit) -> None:
     kit.wait_for("user code runs", lambda: len(kit.calls("Heartbeat")) > len(NO_VERDICTS))
     kit.let_go()
     kit.expect(kit.outputs(kit.run()) == {"done": True}, "the task is done")
+
+
+@scenario("heartbeats")
+def heartbeats_go_on_at_the_report(kit: Kit) -> None:
+    """The report is refused by an overload for some seconds: heartbeats keep the lease until it is taken."""
+
+    def count() -> int:
+        return len(kit.calls("Heartbeat"))
+
+    before = []
+
+    def overload(request: object, usual: object) -> object:
+        before.append(count())
+        raise verdict(Code.RESOURCE_EXHAUSTED, "OVERLOADED", "Wait.", retry_after_ms=700)
+
+    kit.orchestrator.script("CompleteTask", overload, overload, overload)
+    kit.wait_task()
+    kit.start()
+    kit.wait_until_running()
+    kit.let_go()
+    kit.run()
+    kit.expect(count() > before[0] + 1, f"heartbeats come between the reports: {before} and {count()}")
 
 
 @scenario("heartbeats")

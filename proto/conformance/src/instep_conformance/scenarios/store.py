@@ -19,6 +19,8 @@ LOCAL = "instep.cap.local_objects.v1"
 STORE = ("ResolveBlobs", "PrepareUploads", "CommitUploads", "ReadBlob", "WriteBlob")
 COUNT = 400_000
 """Doubles that need four messages."""
+BLOB_COUNT = 20_000
+"""Doubles that are too large for a message about something else."""
 
 
 @scenario("shared store", capability=LOCAL)
@@ -163,6 +165,13 @@ def upload_meets_an_overload(kit: Kit) -> None:
 
 
 @scenario("values through the orchestrator", shares_store=False)
+def small_blob_is_read(kit: Kit) -> None:
+    """ResolveBlobs answers with the bytes of a blob that has at most 64 KiB: ReadBlob works for it as well."""
+    kit.task("total", {"numbers": [float(number) for number in range(2000)]})
+    kit.expect(kit.outputs(kit.run()) == {"total": 1_999_000}, "the sum is right")
+
+
+@scenario("values through the orchestrator", shares_store=False)
 def reading_breaks_off(kit: Kit) -> None:
     """A stream of a blob breaks off in the middle: the rest is read again."""
 
@@ -256,7 +265,7 @@ def _ask_for_manifest(kit: Kit) -> None:
 
 def _input_blob(kit: Kit) -> str:
     """Queues a task with an input that has one blob, and gives its hash."""
-    task = kit.task("total", {"numbers": [float(number) for number in range(2000)]})
+    task = kit.task("total", {"numbers": [float(number) for number in range(BLOB_COUNT)]})
     manifest = value_pb2.Manifest.FromString(task.inputs[0].manifest)
     return manifest.parts[0].blob.hash
 
