@@ -35,6 +35,7 @@ PUBLIC = [
     "errors",
     "get_namespace",
     "namespace",
+    "program_function",
     "project",
     "py_function",
     "r_function",

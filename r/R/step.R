@@ -9,7 +9,8 @@
 #' @param ... The name of the step, a string of `a-z`, `0-9` and `_`; the function when it is not given as `r_function`;
 #'   and decorators such as [retry()].
 #' @param step The name of the step, when it is not in `...`.
-#' @param r_function The function, or what [r_function()] or [py_function()] gives. By default the step does nothing.
+#' @param r_function The function, or what [r_function()], [py_function()] or [program_function()] gives. By default the
+#'   step does nothing.
 #' @param next_step Name of the step that comes next. Several names split the flow into branches. The last step of a
 #'   flow has none. With `condition` one of several steps comes next: a character vector named by the values that lead to
 #'   them, `c(yes = "buy", no = "wait")`, or for values that are no text a list of formulas, `list(TRUE ~ "buy",

@@ -42,7 +42,8 @@ def test_lost_by_a_signal(number: int, message: str) -> None:
         (
             "julia",
             1,
-            "Task fit/7 ended without completing: its process exited with code 1, as by a call of sys.exit().",
+            "Task fit/7 ended without completing: its process exited with code 1, as by a call of exit()."
+            " A step ends when its function returns.",
         ),
         (
             "python",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from instep._include_file import IncludeFile
     from instep._opened import OpenedObject
     from instep._parameter import JSONType, Parameter
-    from instep._reference import py_function, r_function
+    from instep._reference import program_function, py_function, r_function
     from instep._run_events import RunEvent
     from instep._runner import Runner
     from instep._task_exception import TaskException
@@ -66,6 +66,7 @@ __all__ = [
     "get_namespace",
     "namespace",
     "project",
+    "program_function",
     "py_function",
     "r_function",
     "register_type",
@@ -105,6 +106,7 @@ _MODULES = {
     "get_namespace": "instep._client",
     "namespace": "instep._client",
     "project": "instep._decorator",
+    "program_function": "instep._reference",
     "py_function": "instep._reference",
     "r_function": "instep._reference",
     "register_type": "instep.values",

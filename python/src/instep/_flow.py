@@ -94,7 +94,7 @@ def step(
     """Makes a step of a method, or of a function in another file.
 
     Args:
-        code: The method, when used as `@step`, or what `r_function` or `py_function` returned.
+        code: The method, when used as `@step`, or what `r_function`, `py_function` or `program_function` returned.
         next: Names of the next steps. Only for a function: a method says `self.next(...)`.
         foreach: Name of the artifact whose items are spread over tasks of the next step. Only for a function.
         join: True when the function takes `self` and `inputs`. Only for a function.

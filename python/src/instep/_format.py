@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import time
 
-MARKS = {"python": ("py", "yellow"), "r": ("R", "blue")}
-"""Short mark and color of each language."""
+_MARKS = {"python": ("py", "yellow"), "r": ("R", "blue")}
+
+
+def language_mark(language: str) -> tuple[str, str]:
+    """Gives the short mark of a language, and its color.
+
+    Args:
+        language: `python`, `r`, or what a program calls its language.
+
+    Example:
+        >>> language_mark("python"), language_mark("typescript")
+        (('py', 'yellow'), ('typescript', 'magenta'))
+    """
+    return _MARKS.get(language, (language, "magenta"))
 
 
 def duration(seconds: float) -> str:

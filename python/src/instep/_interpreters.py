@@ -28,8 +28,10 @@ def advice(language: str) -> str:
     """Says what to do about an interpreter that does not start.
 
     Args:
-        language: ``python`` or ``r``.
+        language: Language of the step.
     """
     if language == "r":
         return "It needs R with the package instep; INSTEP_RSCRIPT names the Rscript."
+    if language != "python":
+        return "The program must be executable, and the interpreter that its first line names installed."
     return "It needs Python with the package instep; INSTEP_PYTHON names the Python."

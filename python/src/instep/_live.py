@@ -16,7 +16,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from instep._format import MARKS, duration
+from instep._format import duration, language_mark
 from instep._progress import end_text, event_text, reuse_texts, stored_text
 from instep._run_view import (
     ATTEMPT_LOST,
@@ -152,9 +152,7 @@ class LiveProgress:
     def _log_line(self, line: LogLine) -> Text:
         language = self._view.steps[line.step].language if line.step in self._view.steps else ""
         prefix = f"[{self._run.run_id}/{line.step}/{line.task_id}] "
-        return Text.assemble((prefix, MARKS.get(language, ("", ""))[1])).append_text(
-            Text.from_ansi(line.text)
-        )
+        return Text.assemble((prefix, language_mark(language)[1])).append_text(Text.from_ansi(line.text))
 
     def _event_line(self, event: Event) -> Text:
         place = "/".join(part for part in (event.run_id, event.step, event.task_id) if part)
@@ -178,5 +176,5 @@ def _sign(step: StepView) -> tuple[str, str]:
 
 
 def _mark(language: str) -> Text:
-    name, style = MARKS.get(language, (language, ""))
+    name, style = language_mark(language)
     return Text(f"{name:<2}", style=style)

@@ -13,7 +13,7 @@ class FunctionReference:
     """A top-level function of a file, which a step runs. It takes `self`, and `inputs` in a join."""
 
     language: str
-    """Language of the file: `python` or `r`."""
+    """Language of the file: `python` or `r`. Empty: the file is a program."""
     file: str
     """Absolute path of the file."""
     function: str
@@ -52,6 +52,26 @@ def py_function(file: str, function: str) -> FunctionReference:
         'python'
     """
     return FunctionReference("python", beside(sys._getframe(1), file), function)
+
+
+def program_function(file: str, function: str) -> FunctionReference:
+    """Refers to a function in a file of any other language, for use as a step.
+
+    Such a file is a program that speaks Instep's protocol, like `examples/typescript`: it is executable, and when it is
+    a script its first line names its interpreter (`#!/usr/bin/env node`).
+
+    Args:
+        file: Path of the file, relative to the file in which this is written.
+        function: Name of a function that the program offers.
+
+    Returns:
+        What `step` makes a step of.
+
+    Example:
+        >>> program_function("/reports/report.js", "render").function
+        'render'
+    """
+    return FunctionReference("", beside(sys._getframe(1), file), function)
 
 
 def beside(frame: FrameType, file: str) -> str:

@@ -166,9 +166,9 @@ def _linked_objects(past: PastTask, root: Path) -> ObjectStore:
 
 def _run_worker(past: PastTask, bootstrap: host_pb2.WorkerBootstrap, home: Path) -> int:
     """Runs the worker's process to its end, and gives its return code as `Popen` has it."""
-    language = past.step.entry_point.language
+    entry = past.step.entry_point
     read, write = os.pipe()
-    program, env = _worker_command(language, read)
+    program, env = _worker_command(entry.language, entry.file, read)
     env |= {"INSTEP_HOME": str(home), **past.load_environment()}
     try:
         process = subprocess.Popen(
@@ -182,7 +182,7 @@ def _run_worker(past: PastTask, bootstrap: host_pb2.WorkerBootstrap, home: Path)
     except OSError as err:
         os.close(write)
         raise InterpreterFailedError(
-            f"Can't start {program[0]!r}: {err.strerror}. {_interpreters.advice(language)}"
+            f"Can't start {program[0]!r}: {err.strerror}. {_interpreters.advice(entry.language)}"
         ) from err
     finally:
         os.close(read)
@@ -202,11 +202,13 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait(END_SECONDS)
 
 
-def _worker_command(language: str, fd: int) -> tuple[list[str], dict[str, str]]:
+def _worker_command(language: str, file: str, fd: int) -> tuple[list[str], dict[str, str]]:
     env = {"INSTEP_BOOTSTRAP_FD": str(fd)}
+    if language == "python":
+        return [_interpreters.python(), "-P", "-m", "instep._worker"], env
     if language == "r":
         return [_interpreters.rscript(), *_interpreters.R_OPTIONS, "instep:::worker_main()"], env
-    return [_interpreters.python(), "-P", "-m", "instep._worker"], env
+    return [file], env
 
 
 def _exit_text(code: int) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+MAX_BYTES = 256 * 1024 * 1024
+"""Largest message. What is no message, but text, has a length far above it."""
+
 _LENGTH = struct.Struct("<I")
+
+
+class FrameError(Exception):
+    """What came through a pipe are no messages."""
 
 
 def frame(message: bytes) -> bytes:
@@ -27,10 +34,15 @@ class FrameBuffer:
 
         Yields:
             The messages that are complete now.
+
+        Raises:
+            FrameError: A message is larger than any is.
         """
         self._bytes += data
         while len(self._bytes) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._bytes)
+            if length > MAX_BYTES:
+                raise FrameError
             end = _LENGTH.size + length
             if len(self._bytes) < end:
                 return

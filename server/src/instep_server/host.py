@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
 from instep_proto.v1 import host_pb2
 
-from instep_server.core.loss import host_lost
+from instep_server import processes
+from instep_server.core.loss import host_lost, no_host
 from instep_server.errors import HostError
-from instep_server.frames import FrameBuffer, frame
+from instep_server.frames import FrameBuffer, FrameError, frame
 from instep_server.workers import Exit
 
 
@@ -33,7 +36,8 @@ class Host(asyncio.Protocol):
     Args:
         listener: Who is told.
         name: What to call it in messages before it has loaded its file.
-        is_child: True when its process is ours, so that `ended` will tell how it ends.
+        process: Id of its process, which leads a group, when that is ours: `ended` will tell how it ends. None: it
+            is not.
 
     Attributes:
         loaded: What the host says about its file. Fails with HostError when it ends before.
@@ -41,14 +45,14 @@ class Host(asyncio.Protocol):
         forks: False when it cannot fork, or when a worker that it forked did not come up.
     """
 
-    def __init__(self, listener: HostListener, name: str, *, is_child: bool) -> None:
+    def __init__(self, listener: HostListener, name: str, *, process: int | None) -> None:
         self.loaded: asyncio.Future[host_pb2.HostLoaded] = asyncio.get_running_loop().create_future()
         self.loaded.add_done_callback(lambda done: done.cancelled() or done.exception())
         self.is_alive = True
         self.forks = True
         self._listener = listener
         self._name = name
-        self._is_child = is_child
+        self._process = process
         self._buffer = FrameBuffer()
         self._transport: asyncio.WriteTransport | None = None
         self._questions: dict[str, asyncio.Future[host_pb2.DefaultsEvaluated]] = {}
@@ -90,12 +94,15 @@ class Host(asyncio.Protocol):
         return await answer
 
     def close(self) -> None:
-        """Closes the pipe, at which the host ends its workers and itself."""
+        """Closes the pipe, at which the host ends its workers and itself. One that has no workers is ended."""
         if self._transport is not None:
             self._transport.close()
+        if not self.forks and self._process is not None:
+            processes.kill_group(self._process, signal.SIGKILL)
 
     def ended(self, end: Exit) -> None:
         """Learns how its process ended, if it is a child of ours."""
+        self._process = None  # another one may get its id
         if not self.loaded.done():
             self.loaded.set_exception(HostError(host_lost(self._name, exit_code=end.code, signal=end.signal)))
 
@@ -106,18 +113,28 @@ class Host(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
-        for message in self._buffer.feed(data):
-            self._handle(host_pb2.HostEvent.FromString(message))
+        try:
+            for message in self._buffer.feed(data):
+                self._handle(host_pb2.HostEvent.FromString(message))
+        except (DecodeError, FrameError):
+            self._refuse()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
         self.is_alive = False
-        if not self._is_child:
+        if self._process is None:
             self.ended(Exit())
         for question in self._questions.values():
             question.set_exception(HostError(host_lost(self._name, exit_code=None, signal=None)))
         self._questions.clear()
         self._listener.gone(self)
+
+    def _refuse(self) -> None:
+        """Ends a host that does not speak our language."""
+        self.forks = False
+        if not self.loaded.done():
+            self.loaded.set_exception(HostError(no_host(self._name)))
+        self.close()
 
     def _handle(self, event: host_pb2.HostEvent) -> None:
         match event.WhichOneof("event"):

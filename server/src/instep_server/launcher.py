@@ -36,7 +36,7 @@ class Program:
     """What a host or a worker loads."""
 
     language: str
-    """Language of the file."""
+    """Language of the file. Empty: it is known once its host has loaded it."""
     file: str
     """Absolute path of the file."""
     variables: Variables = ()
@@ -84,7 +84,7 @@ class Launcher:
         Returns:
             The host.
         """
-        host = Host(self._host_listener(), "the flow's file", is_child=False)
+        host = Host(self._host_listener(), "the flow's file", process=None)
         host.loaded.add_done_callback(lambda _: self._name(host))
         await host.attach(pipe)
         return host
@@ -120,7 +120,7 @@ class Launcher:
             raise
         finally:
             theirs.close()
-        host = self._hosts[program] = Host(self._host_listener(), program.file, is_child=True)
+        host = self._hosts[program] = Host(self._host_listener(), program.file, process=process.pid)
         processes.watch(process, lambda code, rss: host.ended(_exit_of(code, rss)))
         await host.attach(ours)
         return host
@@ -233,7 +233,7 @@ class Launcher:
         try:
             files += (_open_spool(worker.spool.path(stream)) for stream in LogStream)
             process = processes.start(
-                processes.worker_command(worker.pool.language, read),
+                processes.worker_command(worker.pool.language, worker.pool.file, read),
                 keep=read,
                 stdout=files[0],
                 stderr=files[1],

@@ -137,11 +137,14 @@ class Loader:
             return _failed(language, file, str(err))
         except TimeoutError:
             return _failed(language, file, f"{file} was not loaded within {HOST_LOAD_SECONDS:.0f} s.")
-        if (loaded.language, loaded.file) != (language, file):
+        if loaded.file != file or language not in ("", loaded.language):
             # Files are known by their names: under another one, this file would be looked for forever.
             return _failed(
                 language, file, f"The interpreter for {file} says that it has loaded {loaded.file}."
             )
+        if not loaded.language:
+            return _failed(language, file, f"The program {file} does not say its language.")
+        self._launcher.adopt(host, replace(program, language=loaded.language))
         return source_from_proto(loaded, digest=digest)
 
 

@@ -35,32 +35,32 @@ def host_command(language: str, file: str, pipe: int) -> Command:
     """Tells how to start a host.
 
     Args:
-        language: Language of the file.
+        language: Language of the file. Neither Python nor R: the file is a program, which is its own host.
         file: The file to load.
         pipe: Descriptor of its end of the pipe.
-
-    Raises:
-        HostError: There is no such language.
     """
     if language == "python":
         return Command([_python(), "-P", "-m", "instep._host", "--file", file, "--fd", str(pipe)])
     if language == "r":
         env = {"INSTEP_HOST_FILE": file, "INSTEP_HOST_FD": str(pipe)}
         return Command([_rscript(), *_R_OPTIONS, f"{_R_FINDS_US}instep:::host_main()"], env)
-    raise HostError(f"{file} is written in {language!r}, which is neither python nor r.")
+    return Command([file], {"INSTEP_HOST_FD": str(pipe)})
 
 
-def worker_command(language: str, pipe: int) -> Command:
+def worker_command(language: str, file: str, pipe: int) -> Command:
     """Tells how to start a worker in a fresh process.
 
     Args:
-        language: Language of the file that it will load.
+        language: Language of the file that it will load. Neither Python nor R: the file is a program.
+        file: The file.
         pipe: Descriptor of a pipe from which it reads its bootstrap.
     """
     env = {"INSTEP_BOOTSTRAP_FD": str(pipe)}
+    if language == "python":
+        return Command([_python(), "-P", "-m", "instep._worker"], env)
     if language == "r":
         return Command([_rscript(), *_R_OPTIONS, f"{_R_FINDS_US}instep:::worker_main()"], env)
-    return Command([_python(), "-P", "-m", "instep._worker"], env)
+    return Command([file], env)
 
 
 def start(
@@ -98,7 +98,7 @@ def start(
         )
     except OSError as err:
         program = command.arguments[0]
-        advice = _advice(program) if isinstance(err, FileNotFoundError | PermissionError) else ""
+        advice = f" {_advice(program, err)}" if isinstance(err, FileNotFoundError | PermissionError) else ""
         raise HostError(f"{program} can't be started: {err.strerror}.{advice}") from err
 
 
@@ -137,7 +137,11 @@ def _rscript() -> str:
     return os.environ.get("INSTEP_RSCRIPT") or "Rscript"
 
 
-def _advice(program: str) -> str:
+def _advice(program: str, err: OSError) -> str:
     if program == _rscript():
-        return " Install R, or name its Rscript in INSTEP_RSCRIPT."
-    return " Name the Python to use in INSTEP_PYTHON."
+        return "Install R, or name its Rscript in INSTEP_RSCRIPT."
+    if program == _python():
+        return "Name the Python to use in INSTEP_PYTHON."
+    if isinstance(err, PermissionError):
+        return f"A file that is neither Python nor R is a program, and must be executable: chmod +x {program}"
+    return "A file that is neither Python nor R is a program: its first line names its interpreter, after #!."

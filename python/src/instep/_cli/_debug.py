@@ -109,9 +109,14 @@ def debug(past: PastTask, home: Path, command: str | None, leave: Callable[[], N
     Raises:
         InterpreterFailedError: The interpreter can't be started.
     """
+    language = past.step.entry_point.language
+    if language not in LANGUAGES:
+        raise UsageError(
+            f"There is no prompt of {language}: debug opens one of Python or R. To see step {past.step.name!r} run again, "
+            "with what it prints, use rerun."
+        )
     if command is None:
         show_past(past)
-    language = past.step.entry_point.language
     words = [past.path, str(past.attempt.number)]
     env = {**os.environ, "INSTEP_HOME": str(home), "INSTEP_PYTHON": _interpreters.python()}
     if language == "r":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from instep._cli._program import FAILURE, USAGE, mark
-from instep._format import MARKS, counted
+from instep._format import counted, language_mark
 from instep.errors import InstepInternalError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def summary(graph: Graph) -> str:
         Such as ``The graph looks good: 5 steps (3 py, 2 R) in pricing.py, pricing.R.``
     """
     languages = Counter(step.entry_point.language for step in graph.steps)
-    parts = ", ".join(f"{count} {MARKS.get(name, (name,))[0]}" for name, count in sorted(languages.items()))
+    parts = ", ".join(f"{count} {language_mark(name)[0]}" for name, count in sorted(languages.items()))
     files = ", ".join(relative(file.file) for file in graph.files)
     return f"The graph looks good: {counted(len(graph.steps), 'step')} ({parts}) in {files}."
 

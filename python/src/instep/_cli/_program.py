@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from instep._format import MARKS
+from instep._format import language_mark
 from instep.errors import ConfigInvalidError, InstepError
 
 SUCCESS = 0
@@ -136,10 +136,10 @@ def mark(language: str) -> str:
     """Gives the short mark of a language, in its color.
 
     Args:
-        language: ``python`` or ``r``.
+        language: ``python``, ``r``, or what a program calls its language.
 
     Returns:
-        ``py`` or ``R``, two columns wide.
+        ``py`` or ``R``, two columns wide; the name of another language.
     """
-    name, color = MARKS.get(language, (language, "white"))
+    name, color = language_mark(language)
     return click.style(f"{name:<2}", fg=color)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from instep_proto.v1 import control_service_pb2 as pb
 
-from instep._format import MARKS, counted
+from instep._format import counted, language_mark
 from instep._progress import failure_text
 from instep._run_view import TASK_FAILED
 from instep.errors import InstepError
@@ -75,7 +75,7 @@ def _place(run: Run, graph: Graph, task: TaskRecord | None) -> str:
     if not step:
         return ""
     language = next((entry.entry_point.language for entry in graph.steps if entry.name == step), "")
-    name = f" ({MARKS[language][0]})" if language in MARKS else ""
+    name = f" ({language_mark(language)[0]})" if language else ""
     return f" in step {step!r}{name}" + (f", task {task.task_id}" if task is not None else "")
 
 

@@ -212,7 +212,8 @@ def _include_problems(fragment: Fragment, sources: dict[str, Source]) -> Iterato
             yield Problem(
                 code="include-language",
                 message=f"The included file {quoted(name)} is neither a Python nor an R file.",
-                hint="The name of a file of steps ends in .py or .R.",
+                hint="The name of a file of steps ends in .py or .R. A function of any other file can be a step by "
+                "program_function().",
                 locations=(include.location,),
             )
             continue
@@ -237,11 +238,13 @@ def _without_flow(fragment: Fragment, include: Include, source: Source) -> Probl
 
 
 def _with_code(step: StepSpec, sources: dict[str, Source]) -> StepSpec:
-    """Completes a step that names a function of a file in another language by what its host says of the code."""
+    """Completes a step that names a function of another file by what the file's host says: language and code."""
     entry = step.entry_point
-    if step.code or not entry.function:
+    if not entry.function:
         return step
-    return replace(step, code=sources[entry.file].codes.get(entry.function, ""))
+    source = sources[entry.file]
+    code = step.code or source.codes.get(entry.function, "")
+    return replace(step, code=code, entry_point=replace(entry, language=source.language))
 
 
 def _function_problems(step: StepSpec, sources: dict[str, Source]) -> Iterator[Problem]:

@@ -127,7 +127,7 @@ class EntryPoint:
     """The code of a step."""
 
     language: str
-    """Language that runs it: `python` or `r`."""
+    """Language that runs it: `python`, `r`, or that of a program. Empty in a fragment: the file is a program."""
     file: str
     """Absolute path of the file to load."""
     function: str = ""
@@ -326,7 +326,7 @@ class Source:
     """A file that a host has loaded, or could not."""
 
     language: str
-    """Language of the host: `python` or `r`."""
+    """Language of the host: `python`, `r`, or that of a program. Empty: a program that could not be loaded."""
     file: str
     """Absolute path of the file."""
     digest: str = ""
@@ -346,7 +346,7 @@ class FileReference:
     """A file that a flow names and that a host has to load."""
 
     language: str
-    """Language of the file: `python` or `r`."""
+    """Language of the file: `python` or `r`. Empty: it is a program."""
     file: str
     """Absolute path."""
 
@@ -405,7 +405,7 @@ class LoadedFile:
     """A file that is part of a graph."""
 
     language: str
-    """Language of the file: `python` or `r`."""
+    """Language of the file."""
     file: str
     """Absolute path."""
     digest: str

@@ -29,6 +29,7 @@ _SIGNAL_WORDS = {
     8: "an arithmetic error",
     11: "a segmentation fault",
 }
+_NO_INTERPRETER = 127
 NO_R_PACKAGE = 69
 """Exit code of an R that we have started and that has no package instep."""
 _SET_UP = "`make setup` in Instep's folder installs it"
@@ -39,6 +40,7 @@ _EXIT_WORDS = {
     75: "it could not show the orchestrator who it is",
     76: "its version of Instep does not fit that of the orchestrator",
 }
+_CALLS = {"python": "sys.exit()", "r": "quit() or q()"}
 _ENDS = {
     "python": "A step ends by returning, with self.next() as its last statement.",
     "r": "A step ends when its function returns.",
@@ -173,9 +175,23 @@ def host_lost(name: str, *, exit_code: int | None = None, signal: int | None = N
     """
     if exit_code == NO_R_PACKAGE:
         return f"{name} can't be loaded, because R has no package instep; {_SET_UP}."
+    if exit_code == _NO_INTERPRETER:  # what `env` of a first line such as `#!/usr/bin/env node` ends with
+        return f"{name} can't be loaded, because the interpreter that its first line names is not installed."
     how = signal_name(signal) if signal is not None else f"exit code {exit_code}"
     why = "" if signal is None and exit_code is None else f" ({how})"
     return f"The interpreter for {name} ended before it had loaded it{why}."
+
+
+def no_host(name: str) -> str:
+    """Says that a program is no host.
+
+    Args:
+        name: Its file.
+    """
+    return (
+        f"{name} can't be loaded: it wrote to its pipe what is no message of a host. A program writes there only as"
+        " proto/instep/v1/host.proto says."
+    )
 
 
 def _message(task: str, language: str, exit_code: int | None, signal: int | None) -> str:
@@ -186,8 +202,8 @@ def _message(task: str, language: str, exit_code: int | None, signal: int | None
         return f"{task} was killed ({name})."
     if why := _EXIT_WORDS.get(exit_code or 0):
         return f"{task} could not run: {why} (exit code {exit_code})."
-    call = "quit() or q()" if language == "r" else "sys.exit()"
+    call = _CALLS.get(language, "exit()")
     return (
         f"{task} ended without completing: its process exited with code {exit_code}, as by a call of {call}."
-        f" {_ENDS.get(language, '')}"
-    ).rstrip()
+        f" {_ENDS.get(language, _ENDS['r'])}"
+    )
