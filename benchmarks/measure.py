@@ -1,28 +1,73 @@
-"""Runs flows as whole commands and takes their time, or the time that they print.
+"""Runs flows as whole commands, and takes their time.
 
-Each command runs from a fresh store in a scratch directory. Cases take turns, so that a slow minute of the machine
-hits all of them; one round that is not counted comes first and warms the file cache.
+Each command runs in a scratch directory with all flows of `flows/`. Cases take turns, so that a slow minute of the
+machine hits all of them; one round that is not counted comes first and warms the file cache. A case that takes
+minutes is run once, without such a round.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 FLOWS = Path(__file__).resolve().parent / "flows"
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
+LOOK_SECONDS = 0.1
+"""How often to look at the memory of an orchestrator."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one command did."""
+
+    started: float
+    """When it started, in unix seconds."""
+    seconds: float
+    """How long it took."""
+    cpu_seconds: float
+    """Processor time of all its processes."""
+    output: str
+    """What it wrote."""
+    orchestrator_bytes: int
+    """The most memory that its orchestrator had. 0: nobody looked, or there is none."""
+
+
+def whole(outcome: Outcome) -> float:
+    """Reads the time of the whole command."""
+    return outcome.seconds
+
+
+def printed(pattern: str) -> Callable[[Outcome], float]:
+    """Makes what reads the seconds that a flow prints.
+
+    Args:
+        pattern: A regular expression whose first group finds them.
+    """
+
+    def read(outcome: Outcome) -> float:
+        found = re.search(pattern, outcome.output)
+        if found is None:
+            raise SystemExit(f"The flow does not say how long it took:\n{outcome.output}")
+        return float(found[1])
+
+    return read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One command to measure."""
 
@@ -30,62 +75,157 @@ class Case:
     """What it is called in the report."""
     file: str
     """The flow file."""
-    printed: re.Pattern[str] | None = None
-    """Finds the seconds in what the flow prints. `None`: the time of the whole command counts."""
+    source: str | None = None
+    """Text of the file. None: it is one of `flows/`."""
+    options: tuple[str, ...] = ()
+    """Options of `run`."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that the flow reads."""
+    repeats: int
+    """How often it counts."""
+    read: Callable[[Outcome], float] = whole
+    """Reads the seconds that count."""
 
 
-FLOW_CASES = (
-    Case("hello, Metaflow", "hello_metaflow.py"),
-    Case("hello, Instep Python", "hello_instep.py"),
-    Case("hello, Instep R", "hello_instep.R"),
-    Case("foreach, Metaflow", "foreach_metaflow.py"),
-    Case("foreach, Instep Python", "foreach_instep.py"),
-    Case("foreach, Instep R", "foreach_instep.R"),
-)
-
-HANDOFF_CASES = (
-    Case("hand-off, Metaflow", "handoff_metaflow.py", re.compile(r"Had the sum \d+ after ([\d.]+) s")),
-    Case("hand-off, Instep", "handoff_instep.py", re.compile(r"Had the sum \d+ after ([\d.]+) s")),
-    Case("hand-off to R", "handoff_mixed.py", re.compile(r"Had Python's sum \d+ after ([\d.]+) s")),
-    Case("hand-off from R", "handoff_mixed.py", re.compile(r"Had R's sum \d+ after ([\d.]+) s")),
-)
+Times = dict[str, list[float]]
+"""Seconds by the name of what took them."""
 
 
 def prepare_peer(directory: Path) -> Path:
-    """Makes the environment that has Metaflow, if there is none that is up to date, and returns its Python."""
+    """Makes the environment of the peers, if there is none that is up to date, and returns its Python.
+
+    Args:
+        directory: Where it is.
+    """
     python = directory / "bin" / "python"
     ready = directory / "ready"
     wanted = REQUIREMENTS.read_text()
     if not ready.exists() or ready.read_text() != wanted:
-        print("Installing Metaflow into an environment of its own.", flush=True)
+        print("Installing Metaflow and matplotlib into an environment of their own.", flush=True)
         venv.create(directory, clear=True, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS], check=True)
         ready.write_text(wanted)
     return python
 
 
-def measure(
-    cases: Iterable[Case], *, peer: Path, repeats: int, tell: Callable[[Case, float], None]
-) -> dict[str, list[float]]:
-    """Returns the seconds that each case took, by its name.
+def measure(cases: Iterable[Case], *, peer: Path, tell: Callable[[str, float], None]) -> Times:
+    """Returns the seconds that each case took, by its name. Each command has a fresh store.
 
     Args:
         cases: What to measure.
         peer: The Python that has Metaflow.
-        repeats: How often each case counts.
-        tell: Called after each command.
+        tell: Called after each command with the case's name and its seconds.
     """
-    times: dict[str, list[float]] = {case.name: [] for case in cases}
-    for round_number in range(repeats + 1):
+    cases = list(cases)
+    times: Times = {case.name: [] for case in cases}
+    for round_number in range(max(case.repeats for case in cases) + 1):
         for case in cases:
-            seconds = _seconds(case, peer)
-            tell(case, seconds)
-            if round_number > 0:
+            is_warming = round_number == 0
+            if round_number > case.repeats or (is_warming and case.repeats == 1):
+                continue
+            with scratch() as folder:
+                if case.source is not None:
+                    (folder / case.file).write_text(case.source)
+                outcome = run(folder, case.file, *case.options, peer=peer, variables=case.variables)
+            seconds = case.read(outcome)
+            tell(case.name, seconds)
+            if not is_warming:
                 times[case.name].append(seconds)
     return times
 
 
-def _environment() -> dict[str, str]:
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Gives a directory with all flows and no store."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(FLOWS, folder, dirs_exist_ok=True)
+        yield Path(folder)
+
+
+def run(
+    folder: Path,
+    file: str,
+    *options: str,
+    command: str = "run",
+    peer: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    look: bool = False,
+    may_fail: bool = False,
+) -> Outcome:
+    """Runs one command of a flow.
+
+    Args:
+        folder: The directory to run it in.
+        file: The flow file in it.
+        options: What follows the command's name.
+        command: The command.
+        peer: The Python that has Metaflow, for flows of it.
+        variables: Environment variables to add.
+        look: True to look at the memory of the orchestrator.
+        may_fail: True to take a run that fails for an outcome, too.
+    """
+    interpreter = "Rscript" if file.endswith(".R") else str(peer) if "metaflow" in file else sys.executable
+    os.sync()  # what earlier commands left to the disk is not to be paid here
+    before = _cpu_seconds()
+    started, start = time.time(), time.monotonic()
+    process = subprocess.Popen(
+        [interpreter, file, command, *options],
+        cwd=folder,
+        env={**environment(), **(variables or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    memory = _Memory(process.pid) if look else None
+    output, _ = process.communicate()
+    seconds = time.monotonic() - start
+    if process.returncode != 0 and not may_fail:
+        raise SystemExit(f"{file} {command} failed:\n{output}")
+    return Outcome(
+        started=started,
+        seconds=seconds,
+        cpu_seconds=_cpu_seconds() - before,
+        output=output,
+        orchestrator_bytes=memory.stop() if memory else 0,
+    )
+
+
+def program_lines(*command: str | Path) -> list[str]:
+    """Runs a program that measures, and returns the lines that it prints.
+
+    Args:
+        command: The program and its arguments.
+    """
+    words = list(map(str, command))
+    done = subprocess.run(
+        words, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout.splitlines()
+
+
+def seconds_per_task(folder: Path, step: str, count: int) -> float:
+    """Reads from a store with one run how long the tasks of a step took together, and divides by their number.
+
+    Args:
+        folder: The folder of the store.
+        step: Name of the step.
+        count: How many tasks it must have.
+    """
+    with contextlib.closing(sqlite3.connect(folder / ".instep" / "instep.db")) as connection:
+        found, first, last = connection.execute(
+            "SELECT count(*), min(leased_unix_ms), max(attempts.finished_unix_ms) FROM attempts"
+            " JOIN tasks ON tasks.run = attempts.run AND tasks.number = attempts.task WHERE step = ?",
+            (step,),
+        ).fetchone()
+    if found != count:
+        raise SystemExit(f"Step {step} has {found} attempts of {count} tasks.")
+    return float(last - first) / 1000 / count
+
+
+def environment() -> dict[str, str]:
     """Returns the variables of a user's shell: a developer's, that slow Python down, are left out."""
     own = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "INSTEP_HOME")
     return {
@@ -94,30 +234,42 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _seconds(case: Case, peer: Path) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        file = shutil.copytree(FLOWS, scratch, dirs_exist_ok=True) / case.file
-        os.sync()  # what earlier commands left to the disk is not to be paid here
-        interpreter = (
-            "Rscript" if file.suffix == ".R" else peer if "metaflow" in case.file else sys.executable
-        )
-        start = time.monotonic()
-        done = subprocess.run(
-            [str(interpreter), str(file), "run"],
-            cwd=scratch,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        seconds = time.monotonic() - start
-    if done.returncode != 0:
-        raise SystemExit(f"{case.name} failed:\n{done.stdout}{done.stderr}")
-    if case.printed is None:
-        return seconds
-    found = case.printed.search(done.stdout + done.stderr)
-    if found is None:
-        raise SystemExit(f"{case.name} does not say how long it took:\n{done.stdout}{done.stderr}")
-    return float(found[1])
+class _Memory:
+    """Looks at the memory of a command's orchestrator until it is stopped.
+
+    Args:
+        pid: The command's process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._highest = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """Ends, and returns the most bytes that were seen."""
+        self._stopped.set()
+        self._thread.join()
+        return self._highest
+
+    def _look(self) -> None:
+        while not self._stopped.wait(LOOK_SECONDS):
+            with contextlib.suppress(OSError):  # a process ends while we look
+                self._highest = max([self._highest, *map(_peak_bytes, self._orchestrators())])
+
+    def _orchestrators(self) -> list[Path]:
+        children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
+        folders = [Path("/proc") / child for child in children]
+        return [folder for folder in folders if b"instep_server" in (folder / "cmdline").read_bytes()]
+
+
+def _peak_bytes(process: Path) -> int:
+    found = re.search(r"^VmHWM:\s+(\d+) kB", (process / "status").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

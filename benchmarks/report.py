@@ -1,12 +1,13 @@
-"""Writes the tables of a measurement."""
+"""What a part of the benchmarks gives back: tables of rows, and figures that other parts go on with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-TASKS = 100
+HEAD = ("peer", "Instep", "ratio", "to reach", "reached")
+"""Names of the columns after the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,73 +58,25 @@ class Row:
         return self.what, self.peer, self.ours, ratio, str(self.goal or ""), reached
 
 
-def flow_rows(times: Mapping[str, Sequence[float]]) -> list[Row]:
-    """Compares the flows.
+def table(rows: Sequence[Row], head: Sequence[str] = HEAD) -> str:
+    """Returns a table as Markdown, without the columns at its end that are empty.
 
     Args:
-        times: Seconds of each command, by the name of its case.
+        rows: The lines.
+        head: Names of the columns after the first.
     """
-    middle = {name: median(seconds) for name, seconds in times.items()}
-    text = {name: _seconds(seconds) for name, seconds in times.items()}
-    rate = {name: TASKS / seconds for name, seconds in middle.items()}
-    rates = {name: f"{number:.1f} tasks/s" for name, number in rate.items()}
-    python, r, peer = "Instep Python", "Instep R", "Metaflow"
-    return [
-        Row(
-            "hello, Python",
-            f"{peer}: {text[f'hello, {peer}']}",
-            text[f"hello, {python}"],
-            middle[f"hello, {python}"] / middle[f"hello, {peer}"],
-            Goal(0.6),
-        ),
-        Row(
-            "hello, R",
-            f"{python}: {text[f'hello, {python}']}",
-            text[f"hello, {r}"],
-            middle[f"hello, {r}"] / middle[f"hello, {python}"],
-            Goal(2, "s"),
-            middle[f"hello, {r}"],
-        ),
-        Row(
-            "foreach, Python",
-            f"{peer}: {rates[f'foreach, {peer}']}",
-            rates[f"foreach, {python}"],
-            rate[f"foreach, {python}"] / rate[f"foreach, {peer}"],
-            Goal(10, is_minimum=True),
-        ),
-        Row(
-            "foreach, R",
-            f"{python}: {rates[f'foreach, {python}']}",
-            rates[f"foreach, {r}"],
-            rate[f"foreach, {r}"] / rate[f"foreach, {python}"],
-        ),
-    ]
-
-
-def handoff_rows(times: Mapping[str, Sequence[float]]) -> list[Row]:
-    """Compares the hand-off of a frame from step to step. The ratio is how many times faster Instep is."""
-    peer = times["hand-off, Metaflow"]
-
-    def row(what: str, name: str, goal: Goal | None = None) -> Row:
-        ratio = median(peer) / median(times[name])
-        return Row(what, f"Metaflow: {_seconds(peer)}", _seconds(times[name]), ratio, goal)
-
-    return [
-        row("Python to Python", "hand-off, Instep", Goal(40, is_minimum=True)),
-        row("Python to R", "hand-off to R"),
-        row("R to Python", "hand-off from R"),
-    ]
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Returns a table as Markdown."""
-    lines = [
-        ("", "peer", "Instep", "ratio", "to reach", "reached"),
-        ("---",) * 6,
-        *(row.cells() for row in rows),
-    ]
+    cells = [row.cells()[: len(head) + 1] for row in rows]
+    lines = [("", *head), ("---",) * (len(head) + 1), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _seconds(seconds: Sequence[float]) -> str:
+def seconds_text(seconds: Sequence[float]) -> str:
+    """Writes the median, and the range when there are several."""
+    if len(seconds) == 1:
+        return f"{seconds[0]:.2f} s"
     return f"{median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
+
+
+def short(seconds: float) -> str:
+    """Writes a short time with a unit that fits."""
+    return f"{1e6 * seconds:.0f} µs" if seconds < 1e-3 else f"{1e3 * seconds:.2f} ms"

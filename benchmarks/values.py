@@ -7,13 +7,13 @@ reads. This module runs them and says what the numbers have to reach.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.report import Goal, Row
+from benchmarks.measure import program_lines
+from benchmarks.report import Goal, Row, table
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
@@ -31,31 +31,48 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "R": ("Rscript", str(PROGRAMS / "values.R")),
 }
 
+REPEATS = 7
+
+TEXT = f"""## Values
+
+What storing and reading costs by itself, without a run. Instep and its peer take turns {REPEATS} times in one
+process after a round that does not count, in the same folder. The fastest time (to the slowest); ratios are of the
+fastest. Storing by Instep is encoding, hashing, writing, and fsync of file and folder. What is read is in the cache of
+the file system, for both.
+
+- **frame**: 8 columns of 12.5 million random doubles. The plain write is write() of the columns to one file, and fsync;
+  in R it is writeBin() of the columns, without fsync. The plain read in R is readBin() of the stored file to raw bytes.
+- **table**: 5 million rows of whole numbers, doubles, booleans, text (100,000 different) and a categorical (factor),
+  5 % of each missing. Feather is pyarrow's, uncompressed, with fsync; saveRDS() is uncompressed, without fsync.
+- **records**: a list of 10,000 records of 5 fields, encoded and decoded in memory, against pickle.dumps() and loads(),
+  or serialize() and unserialize(), which only their own language reads.
+- **scalars**: the same for 10,000 numbers, texts and truth values, each an artifact of its own with its digest.
+- **memory**: the peak of resident memory while the frame with 5 % missing cells is stored, beyond what was there
+  before; and how much resident memory grows when a stored frame is opened, which maps it.
+- **changed dict**: a dict (list) with a frame of 1 GB and a number is stored and read back, the number is changed, and
+  the dict is stored again. Bytes that the process gave to write(). What is no blob of its own goes into the database.
+"""
+
 Figures = Mapping[str, Sequence[float]]
 """Numbers of each measurement, by `LANGUAGE CASE NAME`."""
 
 
-def measure_values(*, repeats: int, tell: Callable[[str], None]) -> Figures:
-    """Runs all cases in both languages.
-
-    Args:
-        repeats: How often each case counts.
-        tell: Called with each line that a program prints.
-    """
-    figures: dict[str, list[float]] = {}
+def measure_values(peer: Path, tell: Callable[[str, float], None], figures: dict[str, float]) -> str:
+    """Runs all cases in both languages. `peer` and `figures` are left alone; the rest is as in `measure_speed`."""
+    del peer, figures
+    found: dict[str, list[float]] = {}
     for group in _GROUPS:
         with tempfile.TemporaryDirectory() as folder:
             for case in group:
                 for language, command in _COMMANDS.items():
-                    for line in _lines([*command, case, folder, str(repeats)]):
+                    for line in program_lines(*command, case, folder, str(REPEATS)):
                         name, *numbers = line.split()
-                        figures[f"{language} {case} {name}"] = list(map(float, numbers))
-                        tell(f"{language} {case} {line}")
-    return figures
+                        found[f"{language} {case} {name}"] = list(map(float, numbers))
+                        tell(f"{language} {case} {name}", min(found[f"{language} {case} {name}"]))
+    return table(_rows(found))
 
 
-def value_rows(figures: Figures) -> list[Row]:
-    """Compares the figures of `measure_values` with each other and with what is to be reached."""
+def _rows(figures: Figures) -> list[Row]:
     return [
         _times(figures, "Python write_frame", "store a frame of 800 MB, Python", "plain", Goal(2)),
         _times(figures, "R write_frame", "store a frame of 800 MB, R", "plain", Goal(3)),
@@ -112,10 +129,3 @@ def _text(seconds: Sequence[float]) -> str:
     """Writes the fastest time, and the slowest."""
     low, high = min(seconds), max(seconds)
     return f"{1000 * low:.1f} ms (to {1000 * high:.1f})" if low < 0.1 else f"{low:.2f} s (to {high:.2f})"
-
-
-def _lines(command: Sequence[str]) -> list[str]:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout.splitlines()

@@ -1,18 +1,20 @@
-"""A foreach of 100 empty tasks in Instep."""
+"""A foreach of empty tasks in Instep, as many as BENCH_TASKS says, in processes as BENCH_ISOLATION says."""
+
+import os
 
 from instep import FlowSpec, step
 
 
 class BenchForeach(FlowSpec):
-    """Does nothing, a hundred times."""
+    """Does nothing, many times."""
 
     @step
     def start(self):
         """Splits."""
-        self.items = list(range(100))
+        self.items = list(range(int(os.environ["BENCH_TASKS"])))
         self.next(self.work, foreach="items")
 
-    @step
+    @step(isolation=os.environ.get("BENCH_ISOLATION", "fork"))
     def work(self):
         """Empty."""
         self.next(self.join)

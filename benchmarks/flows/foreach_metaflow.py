@@ -1,15 +1,17 @@
-"""A foreach of 100 empty tasks in Metaflow."""
+"""A foreach of empty tasks in Metaflow, as many as BENCH_TASKS says."""
+
+import os
 
 from metaflow import FlowSpec, step
 
 
 class BenchForeach(FlowSpec):
-    """Does nothing, a hundred times."""
+    """Does nothing, many times."""
 
     @step
     def start(self):
         """Splits."""
-        self.items = list(range(100))
+        self.items = list(range(int(os.environ["BENCH_TASKS"])))
         self.next(self.work, foreach="items")
 
     @step
