@@ -128,6 +128,10 @@ host_fork_ <- function(worker_id, stdout_file, stderr_file, directory) {
   .Call(`_instep_host_fork_`, worker_id, stdout_file, stderr_file, directory)
 }
 
+process_die_with_parent_ <- function() {
+  invisible(.Call(`_instep_process_die_with_parent_`))
+}
+
 host_signal_ <- function(worker_id, signal) {
   invisible(.Call(`_instep_host_signal_`, worker_id, signal))
 }

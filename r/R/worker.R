@@ -8,6 +8,7 @@ exit_version <- 76L
 
 # The main program of a worker that was not forked: `Rscript -e 'instep:::worker_main()'`.
 worker_main <- function() {
+  process_die_with_parent_()
   fd <- as.integer(Sys.getenv("INSTEP_BOOTSTRAP_FD"))
   bootstrap <- message_decode("WorkerBootstrap", fd_read_frame_(fd))
   fd_close_(fd)

@@ -239,6 +239,14 @@ extern "C" SEXP _instep_host_fork_(SEXP worker_id, SEXP stdout_file, SEXP stderr
   END_CPP11
 }
 // process.cpp
+void process_die_with_parent_();
+extern "C" SEXP _instep_process_die_with_parent_() {
+  BEGIN_CPP11
+    process_die_with_parent_();
+    return R_NilValue;
+  END_CPP11
+}
+// process.cpp
 void host_signal_(std::string worker_id, int signal);
 extern "C" SEXP _instep_host_signal_(SEXP worker_id, SEXP signal) {
   BEGIN_CPP11
@@ -321,49 +329,50 @@ extern "C" SEXP _instep_blake3_(SEXP bytes) {
 
 extern "C" {
 static const R_CallMethodDef CallEntries[] = {
-    {"_instep_blake3_",               (DL_FUNC) &_instep_blake3_,               1},
-    {"_instep_blob_bytes_",           (DL_FUNC) &_instep_blob_bytes_,           3},
-    {"_instep_effective_user_",       (DL_FUNC) &_instep_effective_user_,       0},
-    {"_instep_fd_close_",             (DL_FUNC) &_instep_fd_close_,             1},
-    {"_instep_fd_die_with_",          (DL_FUNC) &_instep_fd_die_with_,          2},
-    {"_instep_fd_next_frame_",        (DL_FUNC) &_instep_fd_next_frame_,        1},
-    {"_instep_fd_read_block_",        (DL_FUNC) &_instep_fd_read_block_,        2},
-    {"_instep_fd_read_frame_",        (DL_FUNC) &_instep_fd_read_frame_,        1},
-    {"_instep_fd_read_some_",         (DL_FUNC) &_instep_fd_read_some_,         1},
-    {"_instep_fd_send_frame_",        (DL_FUNC) &_instep_fd_send_frame_,        2},
-    {"_instep_fd_wait_",              (DL_FUNC) &_instep_fd_wait_,              2},
-    {"_instep_grpc_call_",            (DL_FUNC) &_instep_grpc_call_,            5},
-    {"_instep_grpc_channel_",         (DL_FUNC) &_instep_grpc_channel_,         1},
-    {"_instep_grpc_close_",           (DL_FUNC) &_instep_grpc_close_,           1},
-    {"_instep_grpc_stream_",          (DL_FUNC) &_instep_grpc_stream_,          5},
-    {"_instep_grpc_stream_next_",     (DL_FUNC) &_instep_grpc_stream_next_,     1},
-    {"_instep_grpc_used_",            (DL_FUNC) &_instep_grpc_used_,            0},
-    {"_instep_host_close_",           (DL_FUNC) &_instep_host_close_,           0},
-    {"_instep_host_fork_",            (DL_FUNC) &_instep_host_fork_,            4},
-    {"_instep_host_open_",            (DL_FUNC) &_instep_host_open_,            1},
-    {"_instep_host_send_",            (DL_FUNC) &_instep_host_send_,            1},
-    {"_instep_host_signal_",          (DL_FUNC) &_instep_host_signal_,          2},
-    {"_instep_host_wait_",            (DL_FUNC) &_instep_host_wait_,            0},
-    {"_instep_keeper_cancel_reason_", (DL_FUNC) &_instep_keeper_cancel_reason_, 1},
-    {"_instep_keeper_cancelled_",     (DL_FUNC) &_instep_keeper_cancelled_,     2},
-    {"_instep_keeper_phase_",         (DL_FUNC) &_instep_keeper_phase_,         2},
-    {"_instep_keeper_start_",         (DL_FUNC) &_instep_keeper_start_,         9},
-    {"_instep_keeper_stop_",          (DL_FUNC) &_instep_keeper_stop_,          2},
-    {"_instep_keeper_timed_out_",     (DL_FUNC) &_instep_keeper_timed_out_,     1},
-    {"_instep_message_contract_",     (DL_FUNC) &_instep_message_contract_,     2},
-    {"_instep_message_decode_",       (DL_FUNC) &_instep_message_decode_,       2},
-    {"_instep_message_encode_",       (DL_FUNC) &_instep_message_encode_,       2},
-    {"_instep_object_put_",           (DL_FUNC) &_instep_object_put_,           4},
-    {"_instep_process_exit_",         (DL_FUNC) &_instep_process_exit_,         1},
-    {"_instep_process_tempdir_",      (DL_FUNC) &_instep_process_tempdir_,      1},
-    {"_instep_socket_pair_",          (DL_FUNC) &_instep_socket_pair_,          0},
-    {"_instep_spawn_",                (DL_FUNC) &_instep_spawn_,                5},
-    {"_instep_spawn_interrupt_",      (DL_FUNC) &_instep_spawn_interrupt_,      1},
-    {"_instep_spawn_poll_",           (DL_FUNC) &_instep_spawn_poll_,           1},
-    {"_instep_spawn_wait_",           (DL_FUNC) &_instep_spawn_wait_,           1},
-    {"_instep_value_decode_",         (DL_FUNC) &_instep_value_decode_,         4},
-    {"_instep_value_decode_item_",    (DL_FUNC) &_instep_value_decode_item_,    5},
-    {"_instep_value_encode_",         (DL_FUNC) &_instep_value_encode_,         5},
+    {"_instep_blake3_",                  (DL_FUNC) &_instep_blake3_,                  1},
+    {"_instep_blob_bytes_",              (DL_FUNC) &_instep_blob_bytes_,              3},
+    {"_instep_effective_user_",          (DL_FUNC) &_instep_effective_user_,          0},
+    {"_instep_fd_close_",                (DL_FUNC) &_instep_fd_close_,                1},
+    {"_instep_fd_die_with_",             (DL_FUNC) &_instep_fd_die_with_,             2},
+    {"_instep_fd_next_frame_",           (DL_FUNC) &_instep_fd_next_frame_,           1},
+    {"_instep_fd_read_block_",           (DL_FUNC) &_instep_fd_read_block_,           2},
+    {"_instep_fd_read_frame_",           (DL_FUNC) &_instep_fd_read_frame_,           1},
+    {"_instep_fd_read_some_",            (DL_FUNC) &_instep_fd_read_some_,            1},
+    {"_instep_fd_send_frame_",           (DL_FUNC) &_instep_fd_send_frame_,           2},
+    {"_instep_fd_wait_",                 (DL_FUNC) &_instep_fd_wait_,                 2},
+    {"_instep_grpc_call_",               (DL_FUNC) &_instep_grpc_call_,               5},
+    {"_instep_grpc_channel_",            (DL_FUNC) &_instep_grpc_channel_,            1},
+    {"_instep_grpc_close_",              (DL_FUNC) &_instep_grpc_close_,              1},
+    {"_instep_grpc_stream_",             (DL_FUNC) &_instep_grpc_stream_,             5},
+    {"_instep_grpc_stream_next_",        (DL_FUNC) &_instep_grpc_stream_next_,        1},
+    {"_instep_grpc_used_",               (DL_FUNC) &_instep_grpc_used_,               0},
+    {"_instep_host_close_",              (DL_FUNC) &_instep_host_close_,              0},
+    {"_instep_host_fork_",               (DL_FUNC) &_instep_host_fork_,               4},
+    {"_instep_host_open_",               (DL_FUNC) &_instep_host_open_,               1},
+    {"_instep_host_send_",               (DL_FUNC) &_instep_host_send_,               1},
+    {"_instep_host_signal_",             (DL_FUNC) &_instep_host_signal_,             2},
+    {"_instep_host_wait_",               (DL_FUNC) &_instep_host_wait_,               0},
+    {"_instep_keeper_cancel_reason_",    (DL_FUNC) &_instep_keeper_cancel_reason_,    1},
+    {"_instep_keeper_cancelled_",        (DL_FUNC) &_instep_keeper_cancelled_,        2},
+    {"_instep_keeper_phase_",            (DL_FUNC) &_instep_keeper_phase_,            2},
+    {"_instep_keeper_start_",            (DL_FUNC) &_instep_keeper_start_,            9},
+    {"_instep_keeper_stop_",             (DL_FUNC) &_instep_keeper_stop_,             2},
+    {"_instep_keeper_timed_out_",        (DL_FUNC) &_instep_keeper_timed_out_,        1},
+    {"_instep_message_contract_",        (DL_FUNC) &_instep_message_contract_,        2},
+    {"_instep_message_decode_",          (DL_FUNC) &_instep_message_decode_,          2},
+    {"_instep_message_encode_",          (DL_FUNC) &_instep_message_encode_,          2},
+    {"_instep_object_put_",              (DL_FUNC) &_instep_object_put_,              4},
+    {"_instep_process_die_with_parent_", (DL_FUNC) &_instep_process_die_with_parent_, 0},
+    {"_instep_process_exit_",            (DL_FUNC) &_instep_process_exit_,            1},
+    {"_instep_process_tempdir_",         (DL_FUNC) &_instep_process_tempdir_,         1},
+    {"_instep_socket_pair_",             (DL_FUNC) &_instep_socket_pair_,             0},
+    {"_instep_spawn_",                   (DL_FUNC) &_instep_spawn_,                   5},
+    {"_instep_spawn_interrupt_",         (DL_FUNC) &_instep_spawn_interrupt_,         1},
+    {"_instep_spawn_poll_",              (DL_FUNC) &_instep_spawn_poll_,              1},
+    {"_instep_spawn_wait_",              (DL_FUNC) &_instep_spawn_wait_,              1},
+    {"_instep_value_decode_",            (DL_FUNC) &_instep_value_decode_,            4},
+    {"_instep_value_decode_item_",       (DL_FUNC) &_instep_value_decode_item_,       5},
+    {"_instep_value_encode_",            (DL_FUNC) &_instep_value_encode_,            5},
     {NULL, NULL, 0}
 };
 }

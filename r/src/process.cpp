@@ -176,14 +176,19 @@ void redirect(const std::string& file, int flags, int target) {
   ::close(fd);
 }
 
+// Makes the process die with its parent, at once when that is gone already.
+void die_with(pid_t parent) {
+#ifdef __linux__
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+  if (getppid() != parent) instep::end_process(71);
+}
+
 // Turns the child of a fork into a worker's process. Any trouble ends it: the parent is told by its exit status.
 void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdout_file,
                    const std::string& stderr_file, const std::string& directory) {
   setpgid(0, 0);
-#ifdef __linux__
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
-  if (getppid() != parent_pid) instep::end_process(71);
+  die_with(parent_pid);
   sigaction(SIGCHLD, &parent.old_chld, nullptr);
   sigaction(SIGINT, &parent.old_int, nullptr);
   sigset_t none;
@@ -432,6 +437,9 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
   self.workers[pid] = worker_id;
   return static_cast<int>(pid);
 }
+
+// Makes a worker that was not forked die with the process that started it.
+[[cpp11::register]] void process_die_with_parent_() { die_with(getppid()); }
 
 // Sends a signal to a worker's group, unless the worker was reaped.
 [[cpp11::register]] void host_signal_(std::string worker_id, int signal) {

@@ -1,6 +1,7 @@
 #include "values_store.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -36,12 +37,13 @@ void make_directory(const std::string& path) {
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("Can't create the folder " + path);
 }
 
-// A file that disappears unless it was linked under another name.
+// A file that disappears unless it was linked under another name. As long as its lock is held, nobody takes it for a
+// leftover of a process that was killed.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(const std::string& folder) : path_(folder + "/.new-XXXXXX") {
+  explicit TemporaryFile(const std::string& folder) : path_(folder + "/XXXXXX") {
     descriptor_ = mkostemp(path_.data(), O_CLOEXEC);
-    if (descriptor_ < 0) fail("Can't create a file in " + folder);
+    if (descriptor_ < 0 || flock(descriptor_, LOCK_EX) != 0) fail("Can't create a file in " + folder);
   }
   ~TemporaryFile() {
     close(descriptor_);
@@ -91,7 +93,8 @@ bool put_object(const std::string& root, const Digest& digest, const Rope& bytes
   if (exists(path, digest.size)) return false;
   make_directory(root + "/b3");
   make_directory(folder);
-  TemporaryFile file(folder);
+  make_directory(root + "/tmp");
+  TemporaryFile file(root + "/tmp");
   file.write(bytes.spans());
   file.link(path);
   return true;

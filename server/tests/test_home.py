@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,28 @@ def test_owner_lives_as_long_as_its_lock(tmp_path: Path) -> None:
     assert is_alive(path)
     lock.release()
     assert not is_alive(path)
+
+
+def test_servers_are_listed_with_those_that_were_killed(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    lock = home.make("s1", b"")
+    home.make("s2", b"").release()
+    assert sorted(home.owners()) == ["s1", "s2"]
+    home.clear("s2")
+    assert list(home.owners()) == ["s1"]
+    lock.release()
+
+
+def test_sweep_removes_what_was_left_unfinished(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.make("s1", b"")
+    home.unfinished.mkdir()
+    old, fresh, written = (home.unfinished / name for name in ("old", "fresh", "written"))
+    for path in (old, fresh, written):
+        path.write_bytes(b"half")
+    for path in (old, written):
+        os.utime(path, (0, 0))
+    with written.open() as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        home.sweep()
+    assert sorted(home.unfinished.iterdir()) == [fresh, written]

@@ -566,6 +566,16 @@ def test_forks_that_fail_are_replaced_by_fresh_processes(rig: Rig, worker: HandW
     assert "Boom: no module." in notices[0]
 
 
+def test_forked_worker_that_somebody_kills_is_followed_by_another_one(rig: Rig, worker: HandWorker) -> None:
+    """One that the kernel kills for want of memory says nothing about forking."""
+    worker.exit(None, signal=9)
+    again = rig.hand.worker()
+    again.register()
+    again.succeed()
+    run = finish(rig, again)
+    assert not [event.text for message in rig.watch(run) for event in message.events if event.kind == 5]
+
+
 def test_unknown_fields_and_outcomes_do_no_harm(rig: Rig, worker: HandWorker, refusal) -> None:
     worker.register()
     assert refusal(worker.call, "CompleteTask", completion_id="c").reason == "MALFORMED"

@@ -76,6 +76,7 @@ class Evaluation:
         """
         fd = os.memfd_create("instep-defaults", os.MFD_CLOEXEC)
         _process.flush_streams()  # what they hold back would be written twice
+        host = os.getpid()
         try:
             pid = os.fork()
         except OSError:
@@ -83,7 +84,7 @@ class Evaluation:
             raise
         if pid == 0:
             try:
-                _process.lead_group()
+                _process.lead_group(host)
                 _process.reset_signals()
                 _process.forget_exit_functions()
                 write_message(fd, evaluate(flow, command).SerializeToString())

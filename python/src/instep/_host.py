@@ -155,24 +155,25 @@ class Host:
 
     def _fork(self, command: host_pb2.ForkWorker, source: UserFile) -> None:
         _process.flush_streams()  # what they hold back would be written by the worker again
+        host = os.getpid()
         try:
             pid = os.fork()
         except OSError as err:
             self._send(forked=host_pb2.WorkerForked(worker_id=command.worker_id, error=err.strerror))
             return
         if pid == 0:
-            self._become_worker(command, source)
+            self._become_worker(command, source, host)
         with contextlib.suppress(OSError):  # the worker does it too; whoever comes first
             os.setpgid(pid, pid)
         self._workers[pid] = command.worker_id
         self._send(forked=host_pb2.WorkerForked(worker_id=command.worker_id, pid=pid))
 
-    def _become_worker(self, command: host_pb2.ForkWorker, source: UserFile) -> NoReturn:
+    def _become_worker(self, command: host_pb2.ForkWorker, source: UserFile, host: int) -> NoReturn:
         from instep._task_messages import bootstrap_from
         from instep._worker import work
 
         try:
-            _process.lead_group()
+            _process.lead_group(host)
             _process.reset_signals()
             _process.redirect(command.stdout_file, command.stderr_file)
             for fd in (self._fd, self._wake, self._woken):

@@ -44,10 +44,25 @@ def can_fork() -> bool:
     return not any(name.startswith(_POOLS) for name in _thread_names())
 
 
-def lead_group() -> None:
-    """Makes the process the leader of a group of its own, and makes it die with the process that forked it."""
+def lead_group(parent: int) -> None:
+    """Makes the process the leader of a group of its own, and makes it die with the process that forked it.
+
+    Args:
+        parent: Process id of that process.
+    """
     os.setpgid(0, 0)
+    die_with(parent)
+
+
+def die_with(parent: int) -> None:
+    """Makes the process die with its parent, at once when that is gone already.
+
+    Args:
+        parent: Process id of its parent.
+    """
     _C.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def reset_signals() -> None:

@@ -61,7 +61,8 @@ def work(bootstrap: Bootstrap, source: UserFile | None) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """Runs a worker as a program of its own."""
+    """Runs a worker as a program of its own. It dies with the process that started it."""
+    _process.die_with(os.getppid())
     try:
         bootstrap = _read_bootstrap()
     except (DecodeError, EOFError, KeyError, OSError, ValueError) as err:

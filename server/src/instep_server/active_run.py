@@ -30,7 +30,7 @@ from instep_server.db.change import Change
 from instep_server.db.database import Database
 from instep_server.errors import HostError, RequestError, StoreError
 from instep_server.launcher import Launcher
-from instep_server.limits import MAX_START_FAILURES
+from instep_server.limits import MAX_START_FAILURES, MAX_START_KILLS
 from instep_server.logs import LogFiles, LogStream, Spool, StreamLog
 from instep_server.machine import MemoryWatch
 from instep_server.manifests import Manifests
@@ -284,7 +284,7 @@ class ActiveRun:
             self._take_output(change, worker.attempt, {})
             self._recorder.logs_closed(change, worker.attempt)
         worker.advance(WorkerEvent.EXIT)
-        if worker.expected:
+        if worker.expected and not self._was_just_killed(worker, end):
             self._start_failed(change, worker, _how_it_ended(worker, end))
         self._forget(worker)
         worker.spool.remove()
@@ -498,12 +498,23 @@ class ActiveRun:
             text = f"No process can be started ({why}). End other programs, or raise the limit (ulimit -u)."
             self._count_failure(change, worker.pool, text)
 
+    def _was_just_killed(self, worker: Worker, end: Exit) -> bool:
+        """Tells whether somebody else killed a forked worker before it had a task, which says nothing about forking.
+
+        Many in a row are not by chance.
+        """
+        if not worker.forked or worker.killed is not None or end.signal != signal.SIGKILL:
+            return False
+        failures = self._start_failures[worker.pool] = self._start_failures.get(worker.pool, 0) + 1
+        return failures < MAX_START_KILLS
+
     def _start_failed(self, change: Change, worker: Worker, why: str) -> None:
         """Goes on after a worker did not come up: by fresh processes, and in the end by failing a task."""
         self._uncount(worker)
         pool = worker.pool
         if worker.forked:
             if self._tools.launcher.stop_forking(pool):
+                self._start_failures.pop(pool, None)
                 text = f"A process forked for {pool.file} did not come up. Its tasks get fresh processes now."
                 self._recorder.notice(change, f"{text} {why}")
             return

@@ -1,7 +1,9 @@
 """The store's directory: what is in it, and who works in it.
 
 Each server holds a lock on a file of its own under `owners/` as long as it lives; the system drops the lock with
-the process, however it ends. So a run whose owner's file is not locked has no orchestrator any more.
+the process, however it ends. So a run whose owner's file is not locked has no orchestrator any more. The file is
+locked before it gets its name, and comes before all else that is the server's, so that whoever finds one unlocked
+may remove it with all that is left of its server.
 """
 
 from __future__ import annotations
@@ -9,10 +11,16 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from instep_server.errors import StoreError
+
+STALE_SECONDS = 60.0
+"""How old a file is that nobody is about to take into use any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +41,18 @@ class Home:
         return self.root / "objects"
 
     @property
+    def unfinished(self) -> Path:
+        """Directory of objects that workers and clients are writing, each locked by who writes it."""
+        return self.objects / "tmp"
+
+    @property
     def logs(self) -> Path:
         """Directory of the logs."""
         return self.root / "logs"
+
+    @property
+    def _owners(self) -> Path:
+        return self.root / "owners"
 
     def spool(self, server_id: str) -> Path:
         """Directory for what a server's workers write before it is taken over."""
@@ -47,35 +64,33 @@ class Home:
 
     def lock(self, server_id: str) -> Path:
         """File that a server keeps locked while it lives."""
-        return self.root / "owners" / f"{server_id}.lock"
+        return self._owners / f"{server_id}.lock"
 
     def probe(self, server_id: str) -> Path:
         """File whose content proves to a server that a worker shares the file system."""
         return self.scratch(server_id) / "probe"
 
-    def make(self, server_id: str, probe: bytes) -> None:
+    def make(self, server_id: str, probe: bytes) -> OwnerLock:
         """Makes all directories, for this user alone, and keeps them out of version control.
 
         Args:
             server_id: The server that will work here.
             probe: What to put into its probe file.
 
+        Returns:
+            The server's lock.
+
         Raises:
-            StoreError: They cannot be made.
+            StoreError: They cannot be made, or the lock cannot be taken.
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n")
-            folders = (
-                self.objects,
-                self.logs,
-                self.spool(server_id),
-                self.scratch(server_id),
-                self.root / "owners",
-            )
-            for folder in folders:
+            self._owners.mkdir(exist_ok=True)
+            lock = OwnerLock(self.lock(server_id))
+            for folder in (self.objects, self.logs, self.spool(server_id), self.scratch(server_id)):
                 folder.mkdir(parents=True, exist_ok=True)
             self.probe(server_id).write_bytes(probe)
         except OSError as err:
@@ -83,6 +98,18 @@ class Home:
                 f"The store {self.root} can't be made or written: {err.strerror}."
                 " Choose another place with INSTEP_HOME."
             ) from err
+        return lock
+
+    def owners(self) -> Iterator[str]:
+        """Lists the ids of servers that live or were killed."""
+        return (path.stem for path in self._owners.glob("*.lock"))
+
+    def sweep(self) -> None:
+        """Removes files that processes were about to write or to name when they were killed."""
+        for path in (*self.unfinished.glob("*"), *self._owners.glob("*.new")):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - STALE_SECONDS and not is_alive(path):
+                    path.unlink()
 
     def clear(self, server_id: str) -> None:
         """Removes the directories of a server that has ended, and its lock file."""
@@ -102,9 +129,11 @@ class OwnerLock:
     """
 
     def __init__(self, path: Path) -> None:
+        new = path.with_suffix(".new")
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            new.rename(path)
         except OSError as err:
             raise StoreError(f"{path} can't be locked: {err.strerror}.") from err
 
@@ -114,13 +143,13 @@ class OwnerLock:
 
 
 def is_alive(path: Path) -> bool:
-    """Tells whether a server lives.
+    """Tells whether a server lives, or who writes an object.
 
     Args:
-        path: Its lock file.
+        path: The file that it keeps locked.
     """
     try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -28,6 +28,8 @@ HOST_LOAD_SECONDS = 120.0
 """How long a host may take to load its file."""
 MAX_START_FAILURES = 3
 """How often in a row workers of one pool may fail to start, before a task fails for it."""
+MAX_START_KILLS = 10
+"""How often in a row forked workers of one pool may be killed by others before they take a task."""
 REREGISTER_MS = 60_000
 """How long RegisterWorker may be repeated."""
 

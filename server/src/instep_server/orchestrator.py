@@ -118,7 +118,7 @@ class Orchestrator:
         self._recovered = 0.0
 
     async def begin(self, host: Host | None) -> None:
-        """Begins to work: ends runs of servers that are gone, and watches over its own.
+        """Begins to work: sets right what servers left that are gone, and watches over its own runs.
 
         Args:
             host: The host that came with this server, if one did.
@@ -126,6 +126,7 @@ class Orchestrator:
         self._loader = Loader(self.launcher, new_id, host)
         self._ticker = asyncio.create_task(self._tick())
         await self.recover()
+        self.home.sweep()
 
     async def recover(self) -> None:
         """Ends runs whose server is gone, unless that was done a moment ago."""

@@ -10,9 +10,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from instep_server.core.loss import NO_R_PACKAGE
 from instep_server.errors import HostError
+from instep_server.logs import LogStream
 
 _R_OPTIONS = ("--no-echo", "--no-save", "--no-restore", "-e")
 _R_FINDS_US = (
@@ -72,7 +74,7 @@ def start(
     working_directory: str | None = None,
     env: dict[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program in a session of its own, without stdin.
+    """Starts a program in a process group of its own, without stdin.
 
     Args:
         command: What to start.
@@ -92,7 +94,7 @@ def start(
             stdout=stdout,
             stderr=stderr,
             pass_fds=(keep,),
-            start_new_session=True,
+            process_group=0,
             cwd=working_directory or None,
             env={**os.environ, **command.env, **(env or {})},
         )
@@ -127,6 +129,30 @@ def kill_group(leader: int, number: int) -> None:
     """Sends a signal to a process group. A group that is gone is ignored."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, number)
+
+
+def end_leftovers(spool: Path) -> None:
+    """Ends what the steps of a server that is gone have started, and what nobody ended because its host was killed, too.
+
+    It is known by its output, or by its environment, which names the files of that output. What has made itself
+    independent by a session of its own is left alone, as it is when a worker ends in peace. Without /proc nothing
+    is found.
+
+    Args:
+        spool: Directory of the spool files of the server's workers.
+    """
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            pid = int(entry.name)
+            if os.getpgid(pid) != os.getsid(pid) and _writes_to(entry, spool):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _writes_to(entry: Path, spool: Path) -> bool:
+    folder = f"{spool}{os.sep}"
+    if any(os.readlink(entry / "fd" / str(stream.value)).startswith(folder) for stream in LogStream):
+        return True
+    return f"INSTEP_STDOUT_FILE={folder}".encode() in (entry / "environ").read_bytes()
 
 
 def _python() -> str:

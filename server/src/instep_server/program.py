@@ -29,7 +29,7 @@ from instep_proto.v1 import (
 
 from instep_server.db.opening import prepare
 from instep_server.errors import StoreError
-from instep_server.home import Home, OwnerLock
+from instep_server.home import STALE_SECONDS, Home
 from instep_server.orchestrator import Orchestrator, new_id
 from instep_server.room import check_room
 from instep_server.services.control import ControlService
@@ -44,7 +44,6 @@ from instep_server.tokens import TokenKind
 MAX_SOCKET_PATH = 100
 SOCKET_NAME_LENGTH = 24
 PROBE_BYTES = 32
-STALE_SECONDS = 60.0
 CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
@@ -80,8 +79,7 @@ async def serve(arguments: Arguments) -> None:
     server_id = new_id()
     home = Home(arguments.home.resolve())
     probe = os.urandom(PROBE_BYTES)
-    home.make(server_id, probe)
-    lock = OwnerLock(home.lock(server_id))
+    lock = home.make(server_id, probe)
     prepare(home.database)
     orchestrator = Orchestrator(home, server_id, probe, settings)
     path = socket_folder() / f"{server_id[:16]}.sock"

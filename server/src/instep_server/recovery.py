@@ -1,8 +1,9 @@
-"""Ends runs whose orchestrator is gone.
+"""Ends runs whose orchestrator is gone, and removes what it left.
 
 A server that dies takes its hosts and workers with it: they are ended when their pipe closes. What is left are
-rows that say that something runs. Whoever opens the store next, or watches such a run, sets them right: each run
-once, in one transaction with its events.
+rows that say that something runs, and the server's files; and where its hosts were killed with it, processes that
+steps had started. Whoever opens the store next, or watches such a run, sets it right: each run once, in one
+transaction with its events.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from instep_server.db.database import Database
 from instep_server.home import Home, is_alive
 from instep_server.limits import MAX_LOG_BYTES
 from instep_server.logs import LogFiles, LogStream, Spool, StreamLog
+from instep_server.processes import end_leftovers
 from instep_server.recorder import EventKind, event_row
 
 _WHY = Failure(
@@ -40,7 +42,7 @@ _WHY = Failure(
 
 
 async def recover(db: Database, home: Home, now_ms: Callable[[], int]) -> None:
-    """Ends the runs of all servers that are gone.
+    """Ends the runs of all servers that are gone, and removes all that is left of these servers.
 
     Args:
         db: The database.
@@ -50,11 +52,14 @@ async def recover(db: Database, home: Home, now_ms: Callable[[], int]) -> None:
     Raises:
         StoreError: The database cannot be written.
     """
-    for row in db.all(_sqlite.OWNERS):
-        owner = row["owner"]
-        if not is_alive(home.lock(owner)):
+    killed = {owner for owner in home.owners() if not is_alive(home.lock(owner))}
+    # Read after that: a server that was seen to be gone records no more runs.
+    unfinished = {row["owner"] for row in db.all(_sqlite.OWNERS)}
+    for owner in killed | {one for one in unfinished if not is_alive(home.lock(one))}:
+        end_leftovers(home.spool(owner))
+        if owner in unfinished:
             await db.write(lambda connection, owner=owner: _end_runs(connection, owner, home, now_ms()))  # type: ignore[misc]
-            home.clear(owner)
+        home.clear(owner)
 
 
 def _end_runs(connection: Connection, owner: str, home: Home, at: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import re
@@ -18,6 +19,8 @@ _HASH: Final = re.compile(r"b3:([0-9a-f]{2})([0-9a-f]{62})", re.ASCII)
 class ObjectStore:
     """A directory with one read-only file for each blob, at `b3/<2 hex digits>/<62 hex digits>`.
 
+    Those that are being written are in `tmp`.
+
     Args:
         root: The directory. It need not exist yet.
         durable: Whether blobs must survive a crash of the machine.
@@ -25,6 +28,7 @@ class ObjectStore:
 
     def __init__(self, root: str | os.PathLike[str], *, durable: bool = True) -> None:
         self.root = Path(root)
+        self._unfinished = self.root / "tmp"
         self._durable = durable
 
     def path(self, digest: str) -> Path:
@@ -93,10 +97,11 @@ class ObjectStore:
         elif blob.is_stored:
             raise BlobMissingError(f"Blob {blob.hash} is not in the store {self.root}.", digest=blob.hash)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{os.urandom(8).hex()}.tmp"
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        temporary = self._unfinished / os.urandom(16).hex()
+        file = _create(temporary)
         try:
             try:
+                fcntl.flock(file, fcntl.LOCK_EX)  # as long as it is held, this is not taken for a leftover
                 blob.write(file)
                 if self._durable:
                     os.fsync(file)
@@ -108,6 +113,15 @@ class ObjectStore:
             temporary.unlink()
         if self._durable:
             _sync_directory(path.parent)
+
+
+def _create(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o444)
+    except FileNotFoundError:
+        path.parent.mkdir(exist_ok=True)
+        return os.open(path, flags, 0o444)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -29,10 +29,10 @@ class StoreServiceStub:
     """Content-addressed blobs. Called by workers (with a lease token) and by clients (with a client's token).
 
     Objects lie at `objects/b3/<first two hex digits>/<other 62>`. A caller that was given an `object_root`
-    shares that directory and MAY read objects there and write them by itself: write a temporary file in the
-    target directory, fsync, mode 0444, link() it to its name, unlink the temporary name; an existing name means
-    done. Such a caller needs none of these calls. Bytes pass through the orchestrator only when there is no
-    other way.
+    shares that directory and MAY read objects there and write them by itself: write a file of any name in
+    `objects/tmp`, held by flock() so that it is not removed as the leftover of a process that was killed, fsync,
+    mode 0444, link() it to its name, unlink it in `tmp`; an existing name means done. Such a caller needs none of
+    these calls. Bytes pass through the orchestrator only when there is no other way.
 
     Errors of every call: UNAUTHENTICATED, PERMISSION_DENIED (TOKEN_SCOPE), FAILED_PRECONDITION (LEASE_LOST).
     """
@@ -74,10 +74,10 @@ class StoreServiceServicer:
     """Content-addressed blobs. Called by workers (with a lease token) and by clients (with a client's token).
 
     Objects lie at `objects/b3/<first two hex digits>/<other 62>`. A caller that was given an `object_root`
-    shares that directory and MAY read objects there and write them by itself: write a temporary file in the
-    target directory, fsync, mode 0444, link() it to its name, unlink the temporary name; an existing name means
-    done. Such a caller needs none of these calls. Bytes pass through the orchestrator only when there is no
-    other way.
+    shares that directory and MAY read objects there and write them by itself: write a file of any name in
+    `objects/tmp`, held by flock() so that it is not removed as the leftover of a process that was killed, fsync,
+    mode 0444, link() it to its name, unlink it in `tmp`; an existing name means done. Such a caller needs none of
+    these calls. Bytes pass through the orchestrator only when there is no other way.
 
     Errors of every call: UNAUTHENTICATED, PERMISSION_DENIED (TOKEN_SCOPE), FAILED_PRECONDITION (LEASE_LOST).
     """
@@ -172,10 +172,10 @@ class StoreService:
     """Content-addressed blobs. Called by workers (with a lease token) and by clients (with a client's token).
 
     Objects lie at `objects/b3/<first two hex digits>/<other 62>`. A caller that was given an `object_root`
-    shares that directory and MAY read objects there and write them by itself: write a temporary file in the
-    target directory, fsync, mode 0444, link() it to its name, unlink the temporary name; an existing name means
-    done. Such a caller needs none of these calls. Bytes pass through the orchestrator only when there is no
-    other way.
+    shares that directory and MAY read objects there and write them by itself: write a file of any name in
+    `objects/tmp`, held by flock() so that it is not removed as the leftover of a process that was killed, fsync,
+    mode 0444, link() it to its name, unlink it in `tmp`; an existing name means done. Such a caller needs none of
+    these calls. Bytes pass through the orchestrator only when there is no other way.
 
     Errors of every call: UNAUTHENTICATED, PERMISSION_DENIED (TOKEN_SCOPE), FAILED_PRECONDITION (LEASE_LOST).
     """
