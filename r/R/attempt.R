@@ -199,7 +199,7 @@ complete <- function(attempt, outcome, want_next = FALSE) {
   shared <- nzchar(attempt$session$object_root)
   flush(stdout())
   flush(stderr())
-  keeper_stop_(attempt$keeper, !shared)
+  keeper_report_(attempt$keeper, !shared)
   request <- c(outcome, list(
     lease_token = attempt$task$lease$lease_token,
     completion_id = paste(attempt$task$lease$lease_id, Sys.getpid(), sep = "-"),
@@ -209,7 +209,9 @@ complete <- function(attempt, outcome, want_next = FALSE) {
     want_next = if (want_next) lease_request(lease_wait_ms(attempt$session))
   ))
   the$attempt <- NULL
-  rpc_retry(attempt$session$connection, "WorkerService/CompleteTask", request, slow = want_next)
+  answer <- rpc_retry(attempt$session$connection, "WorkerService/CompleteTask", request, slow = want_next)
+  keeper_stop_(attempt$keeper)
+  answer
 }
 
 # The files that take what the worker writes begin anew with each task: the orchestrator has what they held.

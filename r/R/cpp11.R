@@ -44,8 +44,12 @@ keeper_cancel_reason_ <- function(keeper) {
   .Call(`_instep_keeper_cancel_reason_`, keeper)
 }
 
-keeper_stop_ <- function(keeper, send_logs) {
-  invisible(.Call(`_instep_keeper_stop_`, keeper, send_logs))
+keeper_report_ <- function(keeper, send_logs) {
+  invisible(.Call(`_instep_keeper_report_`, keeper, send_logs))
+}
+
+keeper_stop_ <- function(keeper) {
+  invisible(.Call(`_instep_keeper_stop_`, keeper))
 }
 
 message_contract_ <- function(root, files) {

@@ -85,10 +85,18 @@ extern "C" SEXP _instep_keeper_cancel_reason_(SEXP keeper) {
   END_CPP11
 }
 // keeper.cpp
-void keeper_stop_(SEXP keeper, bool send_logs);
-extern "C" SEXP _instep_keeper_stop_(SEXP keeper, SEXP send_logs) {
+void keeper_report_(SEXP keeper, bool send_logs);
+extern "C" SEXP _instep_keeper_report_(SEXP keeper, SEXP send_logs) {
   BEGIN_CPP11
-    keeper_stop_(cpp11::as_cpp<cpp11::decay_t<SEXP>>(keeper), cpp11::as_cpp<cpp11::decay_t<bool>>(send_logs));
+    keeper_report_(cpp11::as_cpp<cpp11::decay_t<SEXP>>(keeper), cpp11::as_cpp<cpp11::decay_t<bool>>(send_logs));
+    return R_NilValue;
+  END_CPP11
+}
+// keeper.cpp
+void keeper_stop_(SEXP keeper);
+extern "C" SEXP _instep_keeper_stop_(SEXP keeper) {
+  BEGIN_CPP11
+    keeper_stop_(cpp11::as_cpp<cpp11::decay_t<SEXP>>(keeper));
     return R_NilValue;
   END_CPP11
 }
@@ -355,8 +363,9 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_keeper_cancel_reason_",    (DL_FUNC) &_instep_keeper_cancel_reason_,    1},
     {"_instep_keeper_cancelled_",        (DL_FUNC) &_instep_keeper_cancelled_,        2},
     {"_instep_keeper_phase_",            (DL_FUNC) &_instep_keeper_phase_,            2},
+    {"_instep_keeper_report_",           (DL_FUNC) &_instep_keeper_report_,           2},
     {"_instep_keeper_start_",            (DL_FUNC) &_instep_keeper_start_,            9},
-    {"_instep_keeper_stop_",             (DL_FUNC) &_instep_keeper_stop_,             2},
+    {"_instep_keeper_stop_",             (DL_FUNC) &_instep_keeper_stop_,             1},
     {"_instep_keeper_timed_out_",        (DL_FUNC) &_instep_keeper_timed_out_,        1},
     {"_instep_message_contract_",        (DL_FUNC) &_instep_message_contract_,        2},
     {"_instep_message_decode_",          (DL_FUNC) &_instep_message_decode_,          2},

@@ -63,7 +63,7 @@ class Waiter {
   grpc::CompletionQueue* queue() { return &queue_; }
 
   // Waits for the operation in flight. When `idle` throws, cancels the call first.
-  bool wait(grpc::ClientContext* context, void (*idle)()) {
+  bool wait(grpc::ClientContext* context, const std::function<void()>& idle) {
     void* tag;
     bool ok = false;
     if (idle == nullptr) return queue_.Next(&tag, &ok) && ok;
@@ -94,7 +94,8 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& target) {
 }
 
 Answer call_unary(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                  const std::string& request, const Metadata& metadata, int timeout_ms, void (*idle)()) {
+                  const std::string& request, const Metadata& metadata, int timeout_ms,
+                  const std::function<void()>& idle) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   prepare(&context, metadata, timeout_ms);

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,6 +27,6 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& target);
 // Calls a unary method and blocks until it ends, at most `timeout_ms`. `idle` is called about every 50 ms while it
 // waits, from the caller's thread, and may throw; the call is then cancelled.
 Answer call_unary(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                  const std::string& request, const Metadata& metadata, int timeout_ms, void (*idle)() = nullptr);
+                  const std::string& request, const Metadata& metadata, int timeout_ms, const std::function<void()>& idle = nullptr);
 
 }  // namespace instep

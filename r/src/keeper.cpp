@@ -1,8 +1,9 @@
 // The keeper of a lease: a thread that sends heartbeats and new log bytes while R runs the user's step.
 //
 // The thread never calls R. What it learns it says by atomic flags, by SIGINT to R's thread (the directive CANCEL, or the
-// end of the time that user code has: R turns it into an interrupt condition), and by ending the process when the lease is lost, because nothing that the
-// process could still do is wanted.
+// end of the time that user code has: R turns it into an interrupt condition), and by ending the process when the lease is
+// lost, because nothing that the process could still do is wanted. While the attempt is being reported it only keeps the
+// lease: the report's own answer says then what is wanted.
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include <condition_variable>
 #include <cpp11.hpp>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -33,6 +35,8 @@ using Milliseconds = std::chrono::milliseconds;
 const auto kLogInterval = Milliseconds(500);
 const size_t kLogChunk = 256 * 1024;
 const int kExitLeaseLost = 74;
+const auto kFirstPause = Milliseconds(200);
+const auto kLongestPause = Milliseconds(10000);
 const auto kRepeatInterval = std::chrono::seconds(1);
 const int kRunning = 2;  // ATTEMPT_PHASE_RUNNING
 
@@ -98,6 +102,12 @@ struct Spool {
   bool closed = false;
 };
 
+// The keeper's thread is to end, in the middle of a call.
+struct Stopped {};
+
+// Whether this is the thread of a keeper, and not that of R.
+thread_local bool is_keeper = false;
+
 class Keeper {
  public:
   Keeper(std::shared_ptr<grpc::Channel> channel, instep::Metadata metadata, std::string lease_token,
@@ -136,6 +146,9 @@ class Keeper {
     if (thread_.joinable()) thread_.join();
   }
 
+  // The attempt is being reported from now on.
+  void begin_report() { heeds_ = false; }
+
   // User code has its time from the phase RUNNING on. Once another phase is set, no signal is sent for that.
   void set_phase(int phase) {
     {
@@ -168,19 +181,41 @@ class Keeper {
     if (answer.status.ok()) obey(answer.response);
   }
 
-  // Sends what the spool files have gained. With `last` until nothing is left.
-  void send_logs() {
+  // Sends what the spool files have gained. False: trouble of the transport left some of it unsent.
+  bool send_logs() {
+    std::lock_guard<std::mutex> lock(log_mutex_);
     for (Spool& spool : spools_) {
-      while (!spool.closed && send_chunk(&spool)) {
-      }
+      Sent sent = Sent::kMore;
+      while (!spool.closed && sent == Sent::kMore) sent = send_chunk(&spool);
+      if (sent == Sent::kTrouble) return false;
+    }
+    return true;
+  }
+
+  // Sends all that is left of the logs, again and again until the orphan limit.
+  void send_rest() {
+    const Clock::time_point give_up = Clock::now() + orphan_limit_;
+    Milliseconds pause = kFirstPause;
+    while (!send_logs() && Clock::now() + pause < give_up) {
+      std::this_thread::sleep_for(pause);
+      pause = std::min(2 * pause, kLongestPause);
     }
   }
 
  private:
+  enum class Sent { kAll, kMore, kTrouble };
+
   void keep() {
+    is_keeper = true;
+    try {
+      keep_until_stopped();
+    } catch (const Stopped&) {
+    }
+  }
+
+  void keep_until_stopped() {
     Clock::time_point next_log = Clock::now() + kLogInterval;
     Clock::time_point next_beat = Clock::now() + std::min<Milliseconds>(kLogInterval, Milliseconds(heartbeat_ms_));
-    last_answer_ = Clock::now();
     for (;;) {
       {
         std::unique_lock<std::mutex> lock(mutex_);
@@ -196,7 +231,7 @@ class Keeper {
         next_beat = Clock::now() + Milliseconds(heartbeat_ms_);
       }
       if (Clock::now() >= next_log) {
-        send_logs();
+        if (heeds_) send_logs();
         next_log = Clock::now() + kLogInterval;
       }
     }
@@ -219,16 +254,33 @@ class Keeper {
   }
 
   instep::Answer call(const char* method, const pb::Message& request) {
+    std::function<void()> idle;
+    if (is_keeper) {
+      idle = [this] {
+        if (stopped_) throw Stopped();
+      };
+    }
     instep::Answer answer =
-        instep::call_unary(channel_, method, instep::serialize(request), metadata_, call_ms_);
+        instep::call_unary(channel_, method, instep::serialize(request), metadata_, call_ms_, idle);
     std::unique_ptr<pb::Message> detail = instep::new_message("ErrorDetail");
     std::string reason = reason_of(answer, detail.get());
-    if (answer.status.ok() || !reason.empty()) last_answer_ = Clock::now();
-    if (reason == "ERROR_REASON_LEASE_LOST" || reason == "ERROR_REASON_LEASE_CLOSED" ||
-        Clock::now() - last_answer_ > orphan_limit_) {
-      instep::end_process(kExitLeaseLost);
-    }
+    const bool is_lost = reason == "ERROR_REASON_LEASE_LOST" || reason == "ERROR_REASON_LEASE_CLOSED";
+    const bool is_orphan = has_failed_for_long(answer.status.ok() || !reason.empty());
+    if (heeds_ && (is_lost || is_orphan)) instep::end_process(kExitLeaseLost);
     return answer;
+  }
+
+  // Takes note of how a call ended, and tells whether none was answered for too long. The time counts from the first
+  // failure that was seen: this process may have been stopped before.
+  bool has_failed_for_long(bool answered) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (answered) {
+      is_failing_ = false;
+    } else if (!is_failing_) {
+      is_failing_ = true;
+      failing_since_ = Clock::now();
+    }
+    return is_failing_ && Clock::now() - failing_since_ > orphan_limit_;
   }
 
   void obey(const std::string& bytes) {
@@ -243,17 +295,16 @@ class Keeper {
       std::lock_guard<std::mutex> lock(mutex_);
       cancel_reason_ = response->GetReflection()->GetString(*response, field(*response, "cancel_reason"));
     }
-    if (!cancelled_.exchange(true)) pthread_kill(r_thread_, SIGINT);
+    if (!cancelled_.exchange(true) && heeds_) pthread_kill(r_thread_, SIGINT);
   }
 
-  // True when there may be more to send.
-  bool send_chunk(Spool* spool) {
+  Sent send_chunk(Spool* spool) {
     int fd = ::open(spool->file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
+    if (fd < 0) return Sent::kAll;
     std::string data(kLogChunk, '\0');
     ssize_t count = ::pread(fd, &data[0], data.size(), spool->offset);
     ::close(fd);
-    if (count <= 0) return false;
+    if (count <= 0) return Sent::kAll;
     data.resize(static_cast<size_t>(count));
     std::unique_ptr<pb::Message> request = instep::new_message("AppendLogsRequest");
     set_bytes(request.get(), "lease_token", lease_token_);
@@ -261,14 +312,14 @@ class Keeper {
     set_number(request.get(), "offset", spool->offset);
     set_bytes(request.get(), "data", data);
     instep::Answer answer = call(kAppendLogs, *request);
-    if (!answer.status.ok()) return false;
+    if (!answer.status.ok()) return answer.detail.empty() ? Sent::kTrouble : Sent::kAll;
     std::unique_ptr<pb::Message> response = instep::new_message("AppendLogsResponse");
-    if (!response->ParseFromString(answer.response)) return false;
+    if (!response->ParseFromString(answer.response)) return Sent::kAll;
     int64_t next = get_number(*response, "next_offset");
     bool forward = next > spool->offset;
     spool->offset = next;
     spool->closed = get_flag(*response, "closed");
-    return forward && data.size() == kLogChunk;
+    return forward && data.size() == kLogChunk ? Sent::kMore : Sent::kAll;
   }
 
   const std::shared_ptr<grpc::Channel> channel_;
@@ -286,10 +337,13 @@ class Keeper {
   std::atomic<bool> timed_out_{false};
   Clock::time_point deadline_;
   std::string cancel_reason_;
-  bool stopped_ = false;
-  Clock::time_point last_answer_;
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> heeds_{true};
+  bool is_failing_ = false;
+  Clock::time_point failing_since_;
   std::mutex mutex_;
   std::mutex beat_mutex_;
+  std::mutex log_mutex_;
   std::condition_variable changed_;
   std::thread thread_;
 };
@@ -327,8 +381,12 @@ Keeper* keeper_of(SEXP handle) { return cpp11::external_pointer<Keeper>(handle).
   return keeper_of(keeper)->cancel_reason();
 }
 
-// Ends the thread. With `send_logs` sends first what is left of the logs.
-[[cpp11::register]] void keeper_stop_(SEXP keeper, bool send_logs) {
-  keeper_of(keeper)->stop();
-  if (send_logs) keeper_of(keeper)->send_logs();
+// The attempt is being reported: from now on the thread only keeps the lease. With `send_logs` sends what is left of the
+// logs.
+[[cpp11::register]] void keeper_report_(SEXP keeper, bool send_logs) {
+  keeper_of(keeper)->begin_report();
+  if (send_logs) keeper_of(keeper)->send_rest();
 }
+
+// Ends the thread.
+[[cpp11::register]] void keeper_stop_(SEXP keeper) { keeper_of(keeper)->stop(); }

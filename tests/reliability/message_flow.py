@@ -199,7 +199,7 @@ class Rig:
         ours, theirs = socket.socketpair()
         kept = {name: value for name, value in os.environ.items() if not name.startswith("INSTEP_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "instep_server", "--home", str(folder / ".instep")]
+            [sys.executable, "-P", "-m", "instep_server", "--home", folder / ".instep"]
             + ["--control-fd", str(theirs.fileno())],
             env={
                 **kept,

@@ -86,20 +86,24 @@ class Heartbeat:
         return beat.cancel_reason
 
     def _run(self) -> None:
-        answered = time.monotonic()
-        next_beat = answered + min(FIRST_SECONDS, self._interval)
+        failing_since: float | None = None
+        next_beat = time.monotonic() + min(FIRST_SECONDS, self._interval)
         while not self._stop.wait(min(self._logs.interval, max(next_beat - time.monotonic(), 0.0))):
             try:
                 if time.monotonic() >= next_beat:
                     self._beat()
                     next_beat = time.monotonic() + self._interval
                 self._logs.send_new()
-                answered = time.monotonic()
+                failing_since = None
             except LeaseError:
                 self._lose()
             except InstepError:
-                next_beat = time.monotonic() + min(AGAIN_SECONDS, self._interval)
-                if next_beat - answered > self._session.orphan_seconds:
+                # Counted from the first failure that is seen: before, code of the user's may have kept this thread
+                # from running for any time.
+                now = time.monotonic()
+                failing_since = failing_since or now
+                next_beat = now + min(AGAIN_SECONDS, self._interval)
+                if now - failing_since > self._session.orphan_seconds:
                     self._lose()
 
     def _beat(self) -> None:

@@ -544,6 +544,9 @@ class ActiveRun:
         if attempt is not None and attempt.stop is not None:
             return patience.judge_stopping(since(attempt.stop.at))
         if attempt is not None:
+            if now > attempt.expires and self._tools.launcher.is_at_work(worker):
+                # It cannot speak, as while C code holds Python's lock; but it was seen.
+                attempt.expires = now + self._tools.settings.lease_ms / 1000
             return patience.judge_running(since(attempt.expires), since(attempt.begun), attempt.timeout_ms)
         if worker.registered is None:
             ending = self._plan.is_ending

@@ -74,6 +74,7 @@ class Launcher:
         self._forked: dict[str, Host] = {}
         self._groups: dict[str, int] = {}
         self._broken_forks: set[tuple[str, str]] = set()
+        self._machine = os.uname().nodename
 
     async def attach(self, pipe: socket.socket) -> Host:
         """Takes over the pipe to a host that runs already. It is known by its file once it has loaded it.
@@ -165,6 +166,12 @@ class Launcher:
             host.signal(worker.id, number)
         elif process := self._fresh.get(worker.id):
             processes.kill_group(process.pid, number)
+
+    def is_at_work(self, worker: Worker) -> bool:
+        """Tells whether a worker's process is one of this machine's that lives and is not stopped."""
+        process = self._fresh.get(worker.id)
+        pid = process.pid if process is not None else self._groups.get(worker.id)
+        return pid is not None and worker.machine == self._machine and processes.is_at_work(pid)
 
     def close(self) -> None:
         """Ends all hosts and workers."""

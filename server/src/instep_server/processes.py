@@ -23,6 +23,10 @@ _R_FINDS_US = (
 )
 
 
+_NOT_AT_WORK = (b"T", b"t", b"Z", b"X")
+"""States of processes that are stopped, traced, or have ended."""
+
+
 @dataclass(slots=True)
 class Command:
     """A program to start."""
@@ -123,6 +127,17 @@ def watch(process: subprocess.Popen[bytes], ended: Callable[[int, int], None]) -
         ended(process.returncode, usage.ru_maxrss * 1024)
 
     loop.add_reader(handle, reap)
+
+
+def is_at_work(pid: int) -> bool:
+    """Tells whether a process lives and is not stopped, as by SIGSTOP or a debugger."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            # The name, in parentheses, may hold anything.
+            state = stat.read().rpartition(b")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in _NOT_AT_WORK
 
 
 def kill_group(leader: int, number: int) -> None:
