@@ -33,8 +33,7 @@ from instep._user_file import UserFile, load, running_file
 from instep._version import version
 from instep.errors import ConfigInvalidError, SourceLoadError
 
-# `grpc._channel` is what grpc itself imports only when the first channel is made: 12 ms that each task would pay.
-_WARM_MODULES = ("grpc._channel", "instep._worker")
+_WARM_MODULES = ("instep._worker",)
 # What writes and reads values of a library, for libraries that the user's file has imported already.
 _WARM_CODECS = {
     "numpy": "instep.values._numpy",

@@ -25,7 +25,8 @@ from instep_proto.v1 import worker_service_pb2 as pb
 
 from instep import _interpreters
 from instep._pipe import write_message
-from instep._rpc import PROTOCOL_VERSION, serve
+from instep._rpc import PROTOCOL_VERSION
+from instep._serving import serve
 from instep.errors import InterpreterFailedError
 from instep.values import ObjectStore
 

@@ -1,4 +1,7 @@
-"""Calls to the orchestrator, and its verdicts as our own errors. The only module that imports gRPC.
+"""Calls to the orchestrator, and its verdicts as our own errors.
+
+This is gRPC as its specification says (PROTOCOL-HTTP2), over the HTTP/2 of `instep._http2`. There are no threads of its
+own, so that a step may fork processes as it likes. Each thread, and each process that is forked off one, dials for itself.
 
 A status that carries the trailer ``instep-error-bin`` is a verdict of the server and becomes the error class
 of its reason. Any other status is trouble of the transport and becomes a `TransportError`.
@@ -7,17 +10,16 @@ of its reason. Any other status is trouble of the transport and becomes a `Trans
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+import struct
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Self, TypeVar
 
-# gRPC reads this when it is imported. What it would tell of, such as the end of a server, users hear of from us.
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-
-import grpc
+from google.protobuf.message import DecodeError
 from instep_proto.v1 import error_pb2
 
+from instep._http2 import ConnectionLostError, Http2Connection, StreamResetError
 from instep._retry import CALL_SECONDS, Pause, is_passing, pauses, persistently
 from instep.errors import REASONS, InstepError, SystemFailedError, TransportError
 
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 PROTOCOL_VERSION = 1
 """The protocol minor version that this SDK speaks."""
 
-SERVER_THREADS = 4
-
 SLOW_CALLS = 3
 """How long one try of a call that waits or works for long may take, in units of how long a call may take."""
 STREAM_CALLS = 2
@@ -37,29 +37,24 @@ server never heard would last forever."""
 
 TRAILER = "instep-error-bin"
 
-# Proxies of the environment must not see local calls. Retries are ours: only we know which calls may be repeated.
-# A watch answers with as many events as there are, and a manifest can be large.
-OPTIONS = (
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.enable_retries", 0),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
+_PREFIX = struct.Struct(">BI")
+_CODES = (
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+    "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+)  # fmt: skip
+# What gRPC makes of answers that say nothing about gRPC.
+_OF_HTTP = {b"401": "UNAUTHENTICATED", b"403": "PERMISSION_DENIED", b"404": "UNIMPLEMENTED"} | dict.fromkeys(
+    (b"429", b"502", b"503", b"504"), "UNAVAILABLE"
 )
+_OF_RESETS = {7: "UNAVAILABLE", 8: "CANCELLED", 11: "RESOURCE_EXHAUSTED", 12: "PERMISSION_DENIED"}
 
 Answer = TypeVar("Answer", bound="Message")
 Request = TypeVar("Request", bound="Message")
 
 
-class _Status(Protocol):
-    """What gRPC tells of a call that failed."""
-
-    def code(self) -> Any: ...
-    def details(self) -> str | None: ...
-    def trailing_metadata(self) -> Any: ...
-
-
 class Connection:
-    """One channel to an orchestrator.
+    """The calls to one orchestrator.
 
     Args:
         target: gRPC target of the server: ``unix:/...`` or ``dns:///host:port``.
@@ -76,8 +71,10 @@ class Connection:
         self.token = token
         self._patience = call_seconds * SLOW_CALLS
         self._pause = pause or (lambda seconds: False)
-        self._channel = grpc.insecure_channel(target, options=OPTIONS)
-        self._calls: dict[str, Any] = {}
+        self._target = target
+        self._own = threading.local()
+        self._dialed: list[Http2Connection] = []
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +84,9 @@ class Connection:
 
     def close(self) -> None:
         """Ends the connection and all calls in flight."""
-        self._channel.close()
+        self._is_closed = True
+        while self._dialed:
+            self._dialed.pop().close()
 
     def call(
         self, method: str, request: Message, answer: type[Answer], *, timeout: float | None = None
@@ -107,21 +106,15 @@ class Connection:
             InstepError: The server's verdict.
             TransportError: The call failed on its way.
         """
-        invoke = self._calls.get(method)
-        if invoke is None:
-            invoke = self._calls[method] = self._channel.unary_unary(
-                _path(method), type(request).SerializeToString, answer.FromString
-            )
         seconds = timeout or self._patience
 
         def try_it() -> Answer:
-            try:
-                response: Answer = invoke(request, timeout=seconds, metadata=self._metadata())
-            except grpc.RpcError as err:
-                raise _translate(method, err) from _cause(err)
-            except ValueError as err:  # another thread has closed the connection
-                raise _closed(method) from err
-            return response
+            deadline = time.monotonic() + seconds
+            connection = self._connection(method, deadline)
+            messages = list(self._exchange(connection, method, request, answer, seconds, deadline))
+            if len(messages) != 1:
+                raise _trouble(method, "INTERNAL", f"it has {len(messages)} answers")
+            return messages[0]
 
         return persistently(try_it, self._pause)
 
@@ -151,94 +144,146 @@ class Connection:
             InstepError: The server's verdict.
             TransportError: The call failed on its way.
         """
-        invoke = self._channel.unary_stream(_path(method), type(request).SerializeToString, answer.FromString)
         waits = pauses()
+        seconds = self._patience * STREAM_CALLS
         while True:
+            connection = None
             try:
-                call = invoke(request, timeout=self._patience * STREAM_CALLS, metadata=self._metadata())
-            except ValueError as err:  # another thread has closed the connection
-                raise _closed(method) from err
-            try:
-                for response in call:
+                deadline = time.monotonic() + seconds
+                # One of its own: whoever reads the stream may make other calls between two answers.
+                connection = self._dial(method, deadline)
+                for response in self._exchange(connection, method, request, answer, seconds, deadline):
                     go_on(request, response)
                     waits = pauses()
                     yield response
                 return
-            except grpc.RpcError as err:
-                error = _translate(method, err)
-                if not is_passing(error) or not (pause or self._pause)(next(waits)):
-                    raise error from _cause(err)
+            except InstepError as err:
+                if not is_passing(err) or not (pause or self._pause)(next(waits)):
+                    raise
             finally:
-                call.cancel()
+                if connection is not None:
+                    self._drop(connection)
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+    def _exchange(
+        self,
+        connection: Http2Connection,
+        method: str,
+        request: Message,
+        answer: type[Answer],
+        seconds: float,
+        deadline: float,
+    ) -> Iterator[Answer]:
+        """Sends a request, and yields the answers. A connection that did not get to the end is of no use any more."""
+        data = request.SerializeToString()
+        answered = _Answered()
+        try:
+            connection.request(self._headers(method, seconds), _PREFIX.pack(0, len(data)) + data, deadline)
+            for part in connection.answer():
+                for message in answered.add(part):
+                    yield answer.FromString(message)
+        except TimeoutError as err:
+            raise _trouble(method, "DEADLINE_EXCEEDED", f"no answer within {seconds:g} s") from err
+        except StreamResetError as err:
+            raise _trouble(method, _OF_RESETS.get(err.code, "INTERNAL"), str(err)) from err
+        except (ConnectionLostError, OSError) as err:
+            raise self._broken(method, str(err)) from err
+        except DecodeError as err:
+            raise _trouble(method, "INTERNAL", f"the answer can't be read: {err}") from err
+        finally:
+            if not connection.takes_calls:
+                self._drop(connection)
+        answered.check(method)
+
+    def _headers(self, method: str, seconds: float) -> list[tuple[bytes, bytes]]:
+        headers = [
+            (b":method", b"POST"),
+            (b":scheme", b"http"),
+            (b":path", f"/instep.v1.{method}".encode()),
+            (b":authority", b"localhost"),
+            (b"te", b"trailers"),
+            (b"content-type", b"application/grpc"),
+            (b"grpc-timeout", b"%dm" % max(round(seconds * 1000), 1)),
+        ]
+        if self.token:
+            headers.append((b"authorization", f"Bearer {self.token}".encode()))
+        return headers
+
+    def _connection(self, method: str, deadline: float) -> Http2Connection:
+        """Finds the connection of this thread, or dials."""
+        own: Http2Connection | None = getattr(self._own, "connection", None)
+        if own is None or not own.takes_calls or own.process != os.getpid():
+            own = self._own.connection = self._dial(method, deadline)
+        return own
+
+    def _dial(self, method: str, deadline: float) -> Http2Connection:
+        if self._is_closed:
+            raise self._broken(method, "")
+        try:
+            connection = Http2Connection(self._target, deadline)
+        except TimeoutError as err:
+            raise _trouble(method, "DEADLINE_EXCEEDED", "the server does not answer") from err
+        except OSError as err:
+            raise self._broken(method, f"{self._target} can't be reached: {err.strerror}") from err
+        self._dialed.append(connection)
+        return connection
+
+    def _broken(self, method: str, text: str) -> TransportError:
+        if self._is_closed:  # by another thread
+            return TransportError(f"Call {method} of the orchestrator was given up.", code="CANCELLED")
+        return _trouble(method, "UNAVAILABLE", text)
+
+    def _drop(self, connection: Http2Connection) -> None:
+        connection.close()
+        if connection in self._dialed:
+            self._dialed.remove(connection)
 
 
-@contextmanager
-def serve(
-    target: str, methods: Mapping[str, tuple[type[Message], Callable[[Any], Message]]], token: str
-) -> Generator[None]:
-    """Serves calls, each in a thread of its own, while the context lasts.
+class _Answered:
+    """What has come of an answer."""
 
-    Args:
-        target: Where to listen, as a gRPC target.
-        methods: For each service and method, such as ``WorkerService/Heartbeat``, the class of its requests and what
-            answers them.
-        token: The token that callers must show, in hex.
-    """
-    server = grpc.server(ThreadPoolExecutor(SERVER_THREADS), options=OPTIONS)
-    server.add_generic_rpc_handlers((_Methods(methods, token),))
-    server.add_insecure_port(target)
-    server.start()
-    try:
-        yield
-    finally:
-        server.stop(None).wait()
+    def __init__(self) -> None:
+        self._headers: dict[bytes, bytes] = {}
+        self._body = bytearray()
 
+    def add(self, part: dict[bytes, bytes] | bytes) -> Iterator[bytes]:
+        """Takes headers, trailers or a piece of the body. Yields the messages that are now complete."""
+        if isinstance(part, dict):
+            self._headers |= part
+            return
+        self._body += part
+        while len(self._body) >= _PREFIX.size:
+            compressed, size = _PREFIX.unpack_from(self._body)
+            end = _PREFIX.size + size
+            if compressed:  # which we did not ask for
+                raise ConnectionLostError("the server compresses its answer")
+            if len(self._body) < end:
+                return
+            yield bytes(self._body[_PREFIX.size : end])
+            del self._body[:end]
 
-class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """Finds what answers a call."""
-
-    def __init__(
-        self, methods: Mapping[str, tuple[type[Message], Callable[[Any], Message]]], token: str
-    ) -> None:
-        self._methods = {_path(name): method for name, method in methods.items()}
-        self._secret = ("authorization", f"Bearer {token}")
-
-    def service(self, handler_call_details: Any) -> Any:
-        """Called by gRPC."""
-        method = self._methods.get(handler_call_details.method)
-        if method is None or self._secret not in map(tuple, handler_call_details.invocation_metadata):
-            return None
-        request_type, answer = method
-        return grpc.unary_unary_rpc_method_handler(
-            lambda request, context: answer(request),
-            request_deserializer=request_type.FromString,
-            response_serializer=lambda message: message.SerializeToString(),
-        )
+    def check(self, method: str) -> None:
+        """Raises what the status of the answer stands for, unless it is OK."""
+        status = self._headers.get(b"grpc-status")
+        if status == b"0":
+            return
+        if status is None:
+            http = self._headers.get(b":status", b"")
+            raise _trouble(method, _OF_HTTP.get(http, "UNKNOWN"), f"HTTP status {http.decode()}")
+        text = _unquoted(self._headers.get(b"grpc-message", b""))
+        if (detail := self._headers.get(TRAILER.encode())) is not None:
+            raise _verdict(text, detail)
+        number = int(status)
+        raise _trouble(method, _CODES[number] if number < len(_CODES) else "UNKNOWN", text)
 
 
-def _path(method: str) -> str:
-    return f"/instep.v1.{method}"
+def _trouble(method: str, code: str, text: str) -> TransportError:
+    return TransportError(f"Call {method} of the orchestrator failed with {code}: {text}.", code=code)
 
 
-def _cause(status: grpc.RpcError) -> grpc.RpcError | None:
-    """Gives what an error comes from. A verdict of the server says everything itself."""
-    return None if TRAILER in dict(status.trailing_metadata() or ()) else status
+def _verdict(text: str, encoded: bytes) -> InstepError:
+    import base64
 
-
-def _closed(method: str) -> TransportError:
-    return TransportError(f"Call {method} of the orchestrator was given up.", code="CANCELLED")
-
-
-def _translate(method: str, status: _Status) -> InstepError:
-    text = status.details() or ""
-    trailers = dict(status.trailing_metadata() or ())
-    if TRAILER not in trailers:
-        code = status.code().name
-        return TransportError(f"Call {method} of the orchestrator failed with {code}: {text}.", code=code)
-    detail = error_pb2.ErrorDetail.FromString(trailers[TRAILER])
+    detail = error_pb2.ErrorDetail.FromString(base64.b64decode(encoded + b"=" * (-len(encoded) % 4)))
     try:
         reason = error_pb2.ErrorReason.Name(detail.reason).removeprefix("ERROR_REASON_")
     except ValueError:  # a reason of a newer server
@@ -249,3 +294,9 @@ def _translate(method: str, status: _Status) -> InstepError:
         metadata={entry.key: entry.value for entry in detail.metadata},
         retry_after_ms=detail.retry_after_ms if detail.HasField("retry_after_ms") else None,
     )
+
+
+def _unquoted(text: bytes) -> str:
+    from urllib.parse import unquote_to_bytes
+
+    return unquote_to_bytes(text).decode(errors="replace")
