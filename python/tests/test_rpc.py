@@ -1,5 +1,7 @@
 """Calls and the errors that they become, against a real gRPC server."""
 
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,10 +18,16 @@ from instep_proto.v1.key_value_pb2 import KeyValue
 class Control(control_service_pb2_grpc.ControlServiceServicer):
     """Answers by the flow's name."""
 
+    released = threading.Event()
+
     def GetRun(self, request: pb.GetRunRequest, context: grpc.ServicerContext) -> pb.GetRunResponse:  # noqa: N802 - named by the protocol
         if request.flow == "token":
             token = dict(context.invocation_metadata()).get("authorization", "")
             return pb.GetRunResponse(run=run_pb2.Run(user=token))
+        if request.flow.startswith("long"):
+            return pb.GetRunResponse(run=run_pb2.Run(user=request.flow))
+        if request.flow == "slow":
+            self.released.wait(60)
         if request.flow == "bare":
             context.abort(grpc.StatusCode.UNAVAILABLE, "somewhere in between")
         detail = error_pb2.ErrorDetail(
@@ -42,12 +50,14 @@ class Control(control_service_pb2_grpc.ControlServiceServicer):
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
-    server = grpc.server(ThreadPoolExecutor(2))
+    Control.released.clear()
+    server = grpc.server(ThreadPoolExecutor(4))
     control_service_pb2_grpc.add_ControlServiceServicer_to_server(Control(), server)
     target = f"unix:{tmp_path}/s"
     server.add_insecure_port(target)
     server.start()
     yield target
+    Control.released.set()
     server.stop(None).wait()
 
 
@@ -142,6 +152,50 @@ def test_a_stream_can_be_closed_early(connection: Connection) -> None:
     answers = connection.stream("ControlService/WatchRun", pb.WatchRunRequest(), pb.WatchRunResponse, _skip)
     next(answers)
     answers.close()
+
+
+def test_what_is_larger_than_a_window_goes_there_and_back(connection: Connection) -> None:
+    text = "long" + "0123456789" * 200_000
+    for _ in range(3):
+        assert _get(connection, text).run.user == text
+
+
+def test_a_call_is_given_up_at_its_deadline_and_the_next_one_is_made(connection: Connection) -> None:
+    with pytest.raises(TransportError) as caught:
+        connection.call(
+            "ControlService/GetRun", pb.GetRunRequest(flow="slow"), pb.GetRunResponse, timeout=0.2
+        )
+    assert caught.value.code == "DEADLINE_EXCEEDED"
+    assert _get(connection, "token").run.user == "Bearer abc"
+
+
+def test_threads_and_forked_processes_call_beside_each_other(connection: Connection) -> None:
+    texts = [f"long{number}" for number in range(20)]
+    assert _get(connection, "token").run.user == "Bearer abc"
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(int([_get(connection, text).run.user for text in texts] != texts))
+        finally:
+            os._exit(2)
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(lambda text: _get(connection, text).run.user, texts)) == texts
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_closing_ends_calls_in_flight(connection: Connection) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        call = thread.submit(_get, connection, "slow")
+        while not connection._dialed:
+            pass
+        connection.close()
+        assert isinstance(call.exception(30), TransportError)
+
+
+def test_a_method_that_the_server_does_not_know_is_trouble_of_the_transport(connection: Connection) -> None:
+    with pytest.raises(TransportError) as caught:
+        connection.call("ControlService/GetNothing", pb.GetRunRequest(), pb.GetRunResponse)
+    assert caught.value.code == "UNIMPLEMENTED"
 
 
 def test_a_server_that_is_not_there_is_trouble_of_the_transport(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ dials again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -95,10 +96,8 @@ class Http2Connection:
     def close(self) -> None:
         """Ends the connection, and a call that another thread waits for."""
         self.takes_calls = False
-        try:
+        with contextlib.suppress(OSError):  # the other end was faster
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:  # the other end was faster
-            pass
         self._socket.close()
 
     def request(self, headers: Headers, body: bytes, deadline: float | None) -> None:

@@ -466,6 +466,10 @@ class ActiveRun:
             spool = Spool(tools.spool, worker_id)
             worker = Worker(id=worker_id, run=self, pool=pool, spool=spool, asked=tools.monotonic())
             self._workers[worker_id] = tools.workers[worker_id] = worker
+            if tools.launcher.fork(
+                worker, working_directory=self.facts.working_directory, variables=self.facts.variables
+            ):
+                continue
             launch = asyncio.create_task(self._launch_one(worker))
             self._launches.add(launch)
             launch.add_done_callback(self._launches.discard)

@@ -57,6 +57,11 @@ class Host(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._questions: dict[str, asyncio.Future[host_pb2.DefaultsEvaluated]] = {}
 
+    @property
+    def is_loaded(self) -> bool:
+        """True once it has told of its file."""
+        return self.loaded.done() and not self.loaded.cancelled() and self.loaded.exception() is None
+
     async def attach(self, pipe: socket.socket) -> None:
         """Begins to listen.
 

@@ -137,17 +137,26 @@ class Launcher:
         Raises:
             HostError: It cannot be made.
         """
-        key = (worker.pool.language, worker.pool.file)
-        if worker.pool.isolation is not Isolation.SPAWN and key not in self._broken_forks:
-            host = await self.host(Program(*key, variables))
+        if self._is_to_fork(worker.pool):
+            host = await self.host(_program(worker.pool, variables))
             await host.loaded
-            if host.forks:
-                worker.forked = True
-                self._forked[worker.id] = host
-                host.fork(self._fork_command(worker, working_directory))
-                return
-        worker.forked = False
-        self._start_fresh(worker, working_directory, variables)
+        if not self.fork(worker, working_directory=working_directory, variables=variables):
+            worker.forked = False
+            self._start_fresh(worker, working_directory, variables)
+
+    def fork(self, worker: Worker, *, working_directory: str, variables: Variables) -> bool:
+        """Has a worker forked off a host that is ready. As `launch` otherwise.
+
+        Returns:
+            False when there is no such host.
+        """
+        host = self.known(_program(worker.pool, variables)) if self._is_to_fork(worker.pool) else None
+        if host is None or not host.is_loaded or not host.forks:
+            return False
+        worker.forked = True
+        self._forked[worker.id] = host
+        host.fork(self._fork_command(worker, working_directory))
+        return True
 
     def stop_forking(self, pool: PoolKey) -> bool:
         """Makes all further workers of a file fresh processes, because a forked one did not come up.
@@ -179,6 +188,9 @@ class Launcher:
             host.close()
         for process in self._fresh.values():
             processes.kill_group(process.pid, signal.SIGKILL)
+
+    def _is_to_fork(self, pool: PoolKey) -> bool:
+        return pool.isolation is not Isolation.SPAWN and (pool.language, pool.file) not in self._broken_forks
 
     def _host_listener(self) -> HostListener:
         return HostListener(forked=self._was_forked, exited=self._exited, gone=self._host_gone)
@@ -254,6 +266,10 @@ class Launcher:
         self._fresh[worker.id] = process
         processes.watch(process, lambda code, rss: self._exited(worker.id, _exit_of(code, rss)))
         self._listener.forked(worker.id, process.pid, "")
+
+
+def _program(pool: PoolKey, variables: Variables) -> Program:
+    return Program(pool.language, pool.file, variables)
 
 
 def _spool_env(worker: Worker) -> dict[str, str]:

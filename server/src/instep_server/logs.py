@@ -7,6 +7,7 @@ then recorded as a chunk, so that bytes beyond the last recorded chunk are as go
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ class LogFiles:
 
     def path(self, flow: str, run: int, task: int, attempt: int, stream: LogStream) -> Path:
         """Tells where the log of a stream lies."""
-        return self._root / flow / str(run) / f"{task}.{attempt}.{stream.suffix}"
+        return Path(f"{self._root}/{flow}/{run}/{task}.{attempt}.{stream.suffix}")
 
     def make_folder(self, flow: str, run: int) -> None:
         """Makes the directory for the logs of a run.
@@ -210,7 +211,8 @@ class Spool:
     def remove(self) -> None:
         """Deletes the files."""
         for stream in LogStream:
-            Path(self.path(stream)).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path(stream))
 
     def _pieces(self, stream: LogStream, offset: int, end: int | None) -> Iterator[tuple[int, bytes]]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from instep_server.limits import LOG_BATCH_BYTES, PAGE_BYTES
 from instep_server.logs import LogFiles, LogStream
 
 BATCH_EVENTS = 1_000
+LOOK_SECONDS = 0.03
+"""How long to wait between two looks while a run is under way, so that what happens together is sent together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class RunWatcher:
         changes: Tells when to look again.
         run: The run.
         check: Called at each look. Raises when the stream is to end with an error.
+        ended: Done when the run has ended, which is to be told at once. None: this server does not run it.
     """
 
     db: Database
@@ -48,6 +52,7 @@ class RunWatcher:
     changes: Changes
     run: WatchedRun
     check: Callable[[], Awaitable[None]]
+    ended: asyncio.Future[None] | None
     _mentioned: set[tuple[int, int]] = field(default_factory=set)
     _unmentioned: dict[tuple[int, int], list[Row]] = field(default_factory=dict)
     _chunk_id: int = 0
@@ -89,6 +94,13 @@ class RunWatcher:
                 return
             if len(events) < BATCH_EVENTS:
                 await until(change)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        if self.ended is None:
+            await asyncio.sleep(LOOK_SECONDS)
+        elif not self.ended.done():
+            await asyncio.wait({self.ended}, timeout=LOOK_SECONDS)
 
     def _events(self, after: int) -> list[run_pb2.Event]:
         params = {"run": self.run.key, "after": after, "limit": BATCH_EVENTS}

@@ -16,7 +16,7 @@ from instep_server.db import _sqlite
 from instep_server.db.connection import Row
 from instep_server.errors import Reason, RequestError
 from instep_server.ids import is_id
-from instep_server.services.guard import Service, streaming, unary
+from instep_server.services.guard import Service, streaming, unary, waiting
 from instep_server.services.past_task import PastTasks
 from instep_server.services.records import find_attempt, find_task, left_behind
 from instep_server.services.run_search import END_OF_TIME, RunQuery, find_runs
@@ -32,7 +32,7 @@ MAX_TASKS = 1_000
 class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
     """The service of the same name."""
 
-    @unary(TokenKind.CLIENT)
+    @waiting(TokenKind.CLIENT)
     async def LoadFlow(self, request: pb.LoadFlowRequest, grant: Grant) -> pb.LoadFlowResponse:
         """Loads a flow."""
         load = await self.orchestrator.load(request)
@@ -42,13 +42,13 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             problems=map(problem_to_proto, load.problems),
         )
 
-    @unary(TokenKind.CLIENT)
+    @waiting(TokenKind.CLIENT)
     async def SubmitRun(self, request: pb.SubmitRunRequest, grant: Grant) -> pb.SubmitRunResponse:
         """Records a run and starts it."""
         key = await self.orchestrator.submit(request)
         return pb.SubmitRunResponse(run=self._run(key))
 
-    @unary(TokenKind.CLIENT)
+    @waiting(TokenKind.CLIENT)
     async def StartRun(self, request: pb.StartRunRequest, grant: Grant) -> pb.StartRunResponse:
         """Starts a run that was held."""
         key = self.orchestrator.find_run(request.flow, request.run_id)["id"]
@@ -56,7 +56,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             await active.start()
         return pb.StartRunResponse(run=self._run(key))
 
-    @unary(TokenKind.CLIENT)
+    @waiting(TokenKind.CLIENT)
     async def CancelRun(self, request: pb.CancelRunRequest, grant: Grant) -> pb.CancelRunResponse:
         """Cancels a run."""
         row = self.orchestrator.find_run(request.flow, request.run_id)
@@ -70,19 +70,21 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         orchestrator = self.orchestrator
         row = orchestrator.find_run(request.flow, request.run_id)
         run = WatchedRun(key=row["id"], flow=row["flow_name"], number=row["number"])
+        active = orchestrator.active(run.key)
         watcher = RunWatcher(
             orchestrator.db,
             orchestrator.logs,
             orchestrator.changes,
             run,
             lambda: orchestrator.look_after(run.key),
+            active.ended if active is not None else None,
         )
         log_cursor = request.log_cursor if request.HasField("log_cursor") else None
         async for message in watcher.stream(cursor=request.cursor, logs=request.logs, log_cursor=log_cursor):
             yield message
 
     @unary(TokenKind.CLIENT)
-    async def ListFlows(self, request: pb.ListFlowsRequest, grant: Grant) -> pb.ListFlowsResponse:
+    def ListFlows(self, request: pb.ListFlowsRequest, grant: Grant) -> pb.ListFlowsResponse:
         """Lists flows."""
         db = self.orchestrator.db
         return pb.ListFlowsResponse(
@@ -94,7 +96,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def ListRuns(self, request: pb.ListRunsRequest, grant: Grant) -> pb.ListRunsResponse:
+    def ListRuns(self, request: pb.ListRunsRequest, grant: Grant) -> pb.ListRunsResponse:
         """Lists runs, newest first."""
         limit = _limit_of(request.limit, MAX_RUNS)
         query = RunQuery(
@@ -112,13 +114,13 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def GetRun(self, request: pb.GetRunRequest, grant: Grant) -> pb.GetRunResponse:
+    def GetRun(self, request: pb.GetRunRequest, grant: Grant) -> pb.GetRunResponse:
         """Reads one run."""
         row = self.orchestrator.find_run(request.flow, request.run_id)
         return pb.GetRunResponse(run=self._run_of(row), graph=self._graph(row["id"]))
 
     @unary(TokenKind.CLIENT)
-    async def ListSteps(self, request: pb.ListStepsRequest, grant: Grant) -> pb.ListStepsResponse:
+    def ListSteps(self, request: pb.ListStepsRequest, grant: Grant) -> pb.ListStepsResponse:
         """Lists the steps of a run that have tasks."""
         run = self.orchestrator.find_run(request.flow, request.run_id)
         specs = {step.name: step for step in self._graph(run["id"]).steps}
@@ -128,7 +130,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def ListTasks(self, request: pb.ListTasksRequest, grant: Grant) -> pb.ListTasksResponse:
+    def ListTasks(self, request: pb.ListTasksRequest, grant: Grant) -> pb.ListTasksResponse:
         """Lists tasks, newest first."""
         run = self.orchestrator.find_run(request.flow, request.run_id)
         if request.task_id:
@@ -155,7 +157,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def ListArtifacts(self, request: pb.ListArtifactsRequest, grant: Grant) -> pb.ListArtifactsResponse:
+    def ListArtifacts(self, request: pb.ListArtifactsRequest, grant: Grant) -> pb.ListArtifactsResponse:
         """Lists all artifacts that a task left behind."""
         found = self._left_behind(request)
         return pb.ListArtifactsResponse(
@@ -163,7 +165,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         )
 
     @unary(TokenKind.CLIENT)
-    async def GetArtifact(self, request: pb.GetArtifactRequest, grant: Grant) -> pb.GetArtifactResponse:
+    def GetArtifact(self, request: pb.GetArtifactRequest, grant: Grant) -> pb.GetArtifactResponse:
         """Reads the manifest of one artifact."""
         row = self._left_behind(request).get(request.name)
         if row is None:
@@ -183,7 +185,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
             ],
         )
 
-    @unary(TokenKind.CLIENT)
+    @waiting(TokenKind.CLIENT)
     async def ChangeTags(self, request: pb.ChangeTagsRequest, grant: Grant) -> pb.ChangeTagsResponse:
         """Changes the tags of a run."""
         key = self.orchestrator.find_run(request.flow, request.run_id)["id"]
@@ -194,7 +196,7 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
         return pb.ChangeTagsResponse(run=self._run(key))
 
     @unary(TokenKind.CLIENT)
-    async def GetTask(self, request: pb.GetTaskRequest, grant: Grant) -> pb.GetTaskResponse:
+    def GetTask(self, request: pb.GetTaskRequest, grant: Grant) -> pb.GetTaskResponse:
         """Writes a task as its worker got it."""
         orchestrator = self.orchestrator
         run = orchestrator.find_run(request.flow, request.run_id)

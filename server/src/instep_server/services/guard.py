@@ -159,14 +159,33 @@ def _checked(request: Q | Malformed) -> Q:
 
 def unary(
     *kinds: TokenKind,
-) -> Callable[[Callable[[S, Q, Grant], Awaitable[A]]], Callable[[S, Q, Context], Awaitable[A]]]:
-    """Makes a handler of a call with one answer from a function of request and grant.
-
-    A call that was begun is carried out to its end, also when the caller goes away: what waits for the record
-    must not be cut off from it.
+) -> Callable[[Callable[[S, Q, Grant], A]], Callable[[S, Q, Context], Awaitable[A]]]:
+    """Makes a handler of a call with one answer from a function of request and grant that waits for nothing.
 
     Args:
         kinds: What the token has to be good for.
+    """
+
+    def decorate(handle: Callable[[S, Q, Grant], A]) -> Callable[[S, Q, Context], Awaitable[A]]:
+        @functools.wraps(handle)
+        async def call(self: S, request: Q, context: Context) -> A:
+            try:
+                return handle(self, request, self.authorize(context, kinds))
+            except Exception as err:  # noqa: BLE001 - every error becomes a status here, at the boundary
+                await refuse(context, err)
+
+        return call
+
+    return decorate
+
+
+def waiting(
+    *kinds: TokenKind,
+) -> Callable[[Callable[[S, Q, Grant], Awaitable[A]]], Callable[[S, Q, Context], Awaitable[A]]]:
+    """As `unary`, for functions that wait.
+
+    A call that was begun is carried out to its end, also when the caller goes away: what waits for the record
+    must not be cut off from it.
     """
 
     def decorate(handle: Callable[[S, Q, Grant], Awaitable[A]]) -> Callable[[S, Q, Context], Awaitable[A]]:

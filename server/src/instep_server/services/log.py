@@ -26,7 +26,7 @@ class LogService(Service, log_service_pb2_grpc.LogServiceServicer):
     """The service of the same name."""
 
     @unary(TokenKind.SESSION)
-    async def AppendLogs(self, request: pb.AppendLogsRequest, grant: Grant) -> pb.AppendLogsResponse:
+    def AppendLogs(self, request: pb.AppendLogsRequest, grant: Grant) -> pb.AppendLogsResponse:
         """Appends to the log of the caller's attempt."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         if len(request.data) > LOG_BATCH_BYTES:

@@ -19,7 +19,7 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
     """The service of the same name."""
 
     @unary(TokenKind.SESSION, TokenKind.CLIENT)
-    async def ResolveBlobs(self, request: pb.ResolveBlobsRequest, grant: Grant) -> pb.ResolveBlobsResponse:
+    def ResolveBlobs(self, request: pb.ResolveBlobsRequest, grant: Grant) -> pb.ResolveBlobsResponse:
         """Tells where blobs are."""
         self._check_reader(grant, request.lease_token)
         _check_number(request.digests)
@@ -34,9 +34,7 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
         return response
 
     @unary(TokenKind.SESSION)
-    async def PrepareUploads(
-        self, request: pb.PrepareUploadsRequest, grant: Grant
-    ) -> pb.PrepareUploadsResponse:
+    def PrepareUploads(self, request: pb.PrepareUploadsRequest, grant: Grant) -> pb.PrepareUploadsResponse:
         """Tells which blobs are present and where to write the others."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         _check_number(request.digests)
@@ -54,7 +52,7 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
         return response
 
     @unary(TokenKind.SESSION)
-    async def CommitUploads(self, request: pb.CommitUploadsRequest, grant: Grant) -> pb.CommitUploadsResponse:
+    def CommitUploads(self, request: pb.CommitUploadsRequest, grant: Grant) -> pb.CommitUploadsResponse:
         """Makes uploaded blobs visible."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         _check_number(request.uploads)
@@ -79,7 +77,7 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
             yield pb.ReadBlobResponse(data=piece)
 
     @unary(TokenKind.SESSION)
-    async def WriteBlob(self, request: pb.WriteBlobRequest, grant: Grant) -> pb.WriteBlobResponse:
+    def WriteBlob(self, request: pb.WriteBlobRequest, grant: Grant) -> pb.WriteBlobResponse:
         """Writes a range of an upload."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         if len(request.data) > CHUNK_BYTES:

@@ -9,7 +9,7 @@ from instep_server import limits
 from instep_server.core.states import WorkerEvent
 from instep_server.errors import Reason, RequestError
 from instep_server.reports import report_hash
-from instep_server.services.guard import Service, unary
+from instep_server.services.guard import Service, unary, waiting
 from instep_server.services.leases import attempt_of, check_open, open_attempt_of, worker_of
 from instep_server.services.meta import limit_entries
 from instep_server.tokens import Grant, TokenKind
@@ -22,9 +22,7 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
     """The service of the same name."""
 
     @unary(TokenKind.BOOTSTRAP)
-    async def RegisterWorker(
-        self, request: pb.RegisterWorkerRequest, grant: Grant
-    ) -> pb.RegisterWorkerResponse:
+    def RegisterWorker(self, request: pb.RegisterWorkerRequest, grant: Grant) -> pb.RegisterWorkerResponse:
         """Opens a session, and leases a task when asked to."""
         if grant.subject != request.worker_id:
             raise RequestError(Reason.TOKEN_SCOPE, "The token is for another worker id.")
@@ -45,20 +43,18 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         return response
 
     @unary(TokenKind.SESSION)
-    async def LeaseTask(self, request: pb.LeaseTaskRequest, grant: Grant) -> pb.LeaseTaskResponse:
+    def LeaseTask(self, request: pb.LeaseTaskRequest, grant: Grant) -> pb.LeaseTaskResponse:
         """Leases one task. Never waits: a worker is only started when there is a task for it."""
         return _lease(worker_of(self.orchestrator, grant), request)
 
     @unary(TokenKind.SESSION)
-    async def ListJoinInputs(
-        self, request: pb.ListJoinInputsRequest, grant: Grant
-    ) -> pb.ListJoinInputsResponse:
+    def ListJoinInputs(self, request: pb.ListJoinInputsRequest, grant: Grant) -> pb.ListJoinInputsResponse:
         """Lists inputs of a join that did not fit into its task."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         return attempt.worker.run.join_inputs(attempt, request.position)
 
     @unary(TokenKind.SESSION)
-    async def Heartbeat(self, request: pb.HeartbeatRequest, grant: Grant) -> pb.HeartbeatResponse:
+    def Heartbeat(self, request: pb.HeartbeatRequest, grant: Grant) -> pb.HeartbeatResponse:
         """Keeps a lease, and tells what to do."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         if request.seq > attempt.heartbeat_seq:
@@ -74,7 +70,7 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
             response.cancel_grace_ms = limits.CANCEL_GRACE_MS
         return response
 
-    @unary(TokenKind.SESSION)
+    @waiting(TokenKind.SESSION)
     async def CompleteTask(self, request: pb.CompleteTaskRequest, grant: Grant) -> pb.CompleteTaskResponse:
         """Takes the report that ends an attempt."""
         attempt = attempt_of(self.orchestrator, grant, request.lease_token)
@@ -91,7 +87,7 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
         )
 
     @unary(TokenKind.SESSION)
-    async def CloseWorker(self, request: pb.CloseWorkerRequest, grant: Grant) -> pb.CloseWorkerResponse:
+    def CloseWorker(self, request: pb.CloseWorkerRequest, grant: Grant) -> pb.CloseWorkerResponse:
         """Closes a session."""
         worker = worker_of(self.orchestrator, grant)
         worker.run.close_worker(worker)
