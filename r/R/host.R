@@ -94,6 +94,7 @@ host_loaded <- function(file, flow, problem, can_fork) {
 serve_host <- function(loaded) {
   on.exit(host_close_())
   send_event(loaded)
+  load_functions()
   repeat {
     event <- host_wait_()
     if (is.null(event)) {
@@ -105,6 +106,16 @@ serve_host <- function(loaded) {
       obey_command(message_decode("HostCommand", event))
     }
   }
+}
+
+# R reads a function of a package from its file when it is first used. What workers need is read before the first of them
+# is forked, but after the host has said what it loaded, so that no start waits for it.
+load_functions <- function() {
+  for (package in c("base", "instep")) {
+    functions <- asNamespace(package)
+    for (name in ls(functions, all.names = TRUE)) get(name, functions)
+  }
+  gc()
 }
 
 send_event <- function(event) host_send_(message_encode("HostEvent", event))
