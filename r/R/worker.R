@@ -39,8 +39,7 @@ forked_worker_main <- function(fork) {
 
 # Undoes what a worker has inherited from its host and must not share with its siblings.
 leave_host <- function() {
-  while (sink.number() > 0L) sink()
-  if (sink.number("message") != 2L) sink(type = "message")
+  leave_sinks()
   the$including <- TRUE
 }
 
@@ -102,6 +101,7 @@ work <- function(bootstrap, problem) {
   started <- Sys.time()
   session <- open_session(bootstrap)
   lease <- session$lease
+  state <- if (bootstrap$reuse) process_state()
   repeat {
     task <- next_task(session, lease)
     if (is.null(task)) {
@@ -111,6 +111,7 @@ work <- function(bootstrap, problem) {
     if (!bootstrap$reuse) {
       return(exit_success)
     }
+    restore_process(state)
     empty_spool()
     started <- Sys.time()
     lease <- answer[["next"]]

@@ -18,6 +18,7 @@ from instep._attempt import EXIT_LOST, Attempt, Interrupt
 from instep._current import set_current
 from instep._failure import describe
 from instep._pipe import read_message
+from instep._process_state import ProcessState
 from instep._session import Session
 from instep._task import Bootstrap, Failed, FailureKind, Report, Task
 from instep._task_messages import bootstrap_from
@@ -84,6 +85,7 @@ def _run_tasks(session: Session, source: UserFile | None, interrupt: Interrupt) 
     task = session.register()
     if session.object_root:  # so that the client finds the run in which it is used
         os.environ.setdefault("INSTEP_HOME", os.path.dirname(session.object_root))
+    state = ProcessState()
     while task is not None:
         _process.set_environment(task.env)
         _process.reseed()
@@ -93,6 +95,7 @@ def _run_tasks(session: Session, source: UserFile | None, interrupt: Interrupt) 
         following = _report(session, attempt, task, report)
         attempt.close()
         if following is not None:
+            state.restore()
             _process.empty_logs()
         task = following
 
