@@ -46,6 +46,9 @@ from instep_server.workers import Attempt, Exit, Stop, Worker
 MAX_REDELIVERIES = 3
 """How often a lease that nobody acknowledges is handed out again."""
 
+MAX_PAST_LEASES = 16
+"""How many of its leases a worker can still name. A call that comes later than that is one nobody waits for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
@@ -80,7 +83,7 @@ class Tools:
     workers: dict[str, Worker] = field(default_factory=dict)
     """All workers of the server whose processes live or are to, by id."""
     attempts: dict[str, Attempt] = field(default_factory=dict)
-    """All attempts of this server's runs, by lease id."""
+    """The attempts of this server's workers that their calls can name, by lease id."""
 
 
 class ActiveRun:
@@ -347,6 +350,9 @@ class ActiveRun:
             begun=now,
         )
         worker.attempt = tools.attempts[attempt.lease_id] = attempt
+        worker.leases.append(attempt.lease_id)
+        if len(worker.leases) > MAX_PAST_LEASES:
+            self._drop_lease(worker.leases.popleft())
         worker.advance(WorkerEvent.LEASE)
         self._start_failures.pop(worker.pool, None)
         self._recorder.attempt_made(change, attempt)
@@ -593,6 +599,13 @@ class ActiveRun:
         self._workers.pop(worker.id, None)
         self._tools.workers.pop(worker.id, None)
         self._tools.tokens.revoke(TokenKind.SESSION, worker.id)
+        while worker.leases:
+            self._drop_lease(worker.leases.popleft())
+
+    def _drop_lease(self, lease_id: str) -> None:
+        """Forgets a lease that no call can name any more."""
+        del self._tools.attempts[lease_id]
+        self._tools.tokens.revoke(TokenKind.LEASE, lease_id)
 
     def _why_lost(self, attempt: Attempt, end: Exit) -> Failure:
         step, task_id = attempt.task.step, attempt.task.id

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from instep_server.core.dispatch import PoolKey
@@ -78,6 +79,8 @@ class Worker:
     """True when it has proved that it shares the store's file system."""
     attempt: Attempt | None = None
     """Its newest attempt, which may have ended."""
+    leases: deque[str] = field(default_factory=deque)
+    """Ids of its newest leases, the newest last: those that its calls can name."""
     idle_since: float = 0.0
     """When it last had nothing to do any more, on the monotonic clock."""
     was_terminated: bool = False
