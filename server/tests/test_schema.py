@@ -74,3 +74,20 @@ def test_statements_are_valid(tmp_path: Path) -> None:
             parameters = dict.fromkeys(re.findall(r":(\w+)", text))
             connection.execute(f"EXPLAIN {text}", parameters)
     connection.close()
+
+
+def test_no_statement_reads_a_whole_table(tmp_path: Path) -> None:
+    """What commands and runs ask for costs the same in a store of one run and of a million."""
+    prepare(tmp_path / "one.db")
+    connection = connect(tmp_path / "one.db")
+    scanned = {}
+    for name, text in vars(_sqlite).items():
+        if name.isupper() and name not in ("SCHEMA", "SCHEMA_VERSION"):
+            parameters = dict.fromkeys(re.findall(r":(\w+)", text))
+            plan = connection.rows(f"EXPLAIN QUERY PLAN {text}", parameters)
+            if scans := {row["detail"].split()[1] for row in plan if row["detail"].startswith("SCAN ")}:
+                scanned[name] = scans
+    connection.close()
+    # These are lists in parameters, results of a subquery with a limit, and the names of all flows.
+    assert set().union(*scanned.values()) == {"wanted", "anon_1", "flows"}, scanned
+    assert [name for name, tables in scanned.items() if "flows" in tables] == ["FLOWS"]
