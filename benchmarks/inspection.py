@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from statistics import median
+
+from instep_server.db.connection import Connection, connect
 
 from benchmarks.measure import environment, run, scratch
 from benchmarks.report import Goal, Row, seconds_text, table
@@ -80,12 +81,12 @@ def multiply(path: Path, count: int) -> None:
         path: The database's file.
         count: How many runs there are to be.
     """
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with closing(connect(path)) as connection:
         names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            row["name"] for row in connection.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
         ]
         columns = {name: _columns(connection, name) for name in names}
-        originals = [run for (run,) in connection.execute("SELECT id FROM runs ORDER BY id")]
+        originals = [row["id"] for row in connection.rows("SELECT id FROM runs ORDER BY id")]
         connection.execute("BEGIN IMMEDIATE")
         for number in range(len(originals), count):
             original = originals[number % len(originals)]
@@ -97,31 +98,28 @@ def multiply(path: Path, count: int) -> None:
                 "number": "(SELECT last_run FROM flows WHERE id = flow)",
                 "request_id": f"'copy {number}'",
             }
-            copy = _copy(connection, "runs", columns["runs"], changed, f"id = {original}")
+            _copy(connection, "runs", columns["runs"], changed, f"id = {original}")
+            copy = connection.last_insert_rowid()
             for name in names:
                 if "run" in columns[name]:
                     _copy(connection, name, columns[name], {"run": str(copy)}, f"run = {original}")
-        connection.execute("COMMIT")
+        connection.commit()
 
 
-def _columns(connection: sqlite3.Connection, table_name: str) -> list[str]:
+def _columns(connection: Connection, table_name: str) -> list[str]:
     """Names the columns of a table but for a key that SQLite gives by itself."""
-    found = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table_name,)).fetchall()
-    is_numbered = [kind for _, kind, key in found if key] == ["INTEGER"]
-    return [name for name, _, key in found if not (is_numbered and key)]
+    found = connection.rows(f"SELECT name, type, pk FROM pragma_table_info('{table_name}')")
+    is_numbered = [column["type"] for column in found if column["pk"]] == ["INTEGER"]
+    return [column["name"] for column in found if not (is_numbered and column["pk"])]
 
 
 def _copy(
-    connection: sqlite3.Connection,
-    table_name: str,
-    columns: Sequence[str],
-    changed: dict[str, str],
-    which: str,
-) -> int | None:
+    connection: Connection, table_name: str, columns: Sequence[str], changed: dict[str, str], which: str
+) -> None:
     values = ", ".join(changed.get(column, column) for column in columns)
-    return connection.execute(
+    connection.execute(
         f"INSERT INTO {table_name} ({', '.join(columns)}) SELECT {values} FROM {table_name} WHERE {which}"
-    ).lastrowid
+    )
 
 
 def _seconds(command: str, folder: Path) -> float:

@@ -12,7 +12,6 @@ import os
 import re
 import resource
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from instep_server.db.connection import connect
 
 FLOWS = Path(__file__).resolve().parent / "flows"
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
@@ -214,15 +215,16 @@ def seconds_per_task(folder: Path, step: str, count: int) -> float:
         step: Name of the step.
         count: How many tasks it must have.
     """
-    with contextlib.closing(sqlite3.connect(folder / ".instep" / "instep.db")) as connection:
-        found, first, last = connection.execute(
-            "SELECT count(*), min(leased_unix_ms), max(attempts.finished_unix_ms) FROM attempts"
-            " JOIN tasks ON tasks.run = attempts.run AND tasks.number = attempts.task WHERE step = ?",
-            (step,),
-        ).fetchone()
-    if found != count:
-        raise SystemExit(f"Step {step} has {found} attempts of {count} tasks.")
-    return float(last - first) / 1000 / count
+    with contextlib.closing(connect(folder / ".instep" / "instep.db")) as connection:
+        row = connection.row(
+            "SELECT count(*) AS count, min(leased_unix_ms) AS first, max(attempts.finished_unix_ms) AS last"
+            " FROM attempts JOIN tasks ON tasks.run = attempts.run AND tasks.number = attempts.task"
+            " WHERE step = :step",
+            {"step": step},
+        )
+    if row is None or row["count"] != count:
+        raise SystemExit(f"The tasks of step {step} did not have {count} attempts: {row}.")
+    return float(row["last"] - row["first"]) / 1000 / count
 
 
 def environment() -> dict[str, str]:
