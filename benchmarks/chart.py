@@ -13,10 +13,10 @@ BARS = (
     ("Metaflow, Python", "rate Metaflow", "peer"),
     ("Instep, R", "rate Instep R", "instep"),
     ("Instep, Python", "rate Instep Python", "instep"),
-    ("limit: fork, two calls, exit", "rate floor", "floor"),
+    ("limit: fork and exit on all cores", "rate floor", "floor"),
     ("Instep, R, reuse", "rate Instep R, reuse", "instep"),
     ("Instep, Python, reuse", "rate Instep Python, reuse", "instep"),
-    ("limit: one call after the other", "rate floor, reuse", "floor"),
+    ("limit: one gRPC call after the other", "rate floor, reuse", "floor"),
 )
 """Label, figure and kind of each bar, from the top."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.measure import program_lines, run, scratch, seconds_per_task
@@ -20,14 +20,15 @@ What a system that runs tasks in processes, tells them by gRPC and keeps a datab
 each; and the time per task in a foreach of {TASKS:,} empty Python tasks (from the first lease to the last completion) that ran
 right after it.
 
-- **fork**: fork(), exit and wait() of a Python process that has imported nothing, and of one that has loaded the SDK and
-  gRPC, as the process that workers are forked off has. A larger process has more pages to map and to give back.
-- **worker**: a process with the SDK is forked off, opens a channel, makes two calls (get a task, report it), and exits; one
-  after the other, and as many at once as there are cores. The last is how fast tasks with a process each can ever be here.
-- **call**: one unary call over a Unix socket on an open channel; grpc.aio with an empty handler answers.
+- **fork**: fork(), exit and wait() of a Python process that has imported nothing; of one that has loaded the SDK, as the
+  process that workers are forked off has: a larger process has more pages to map and to give back; and the same with as
+  many at once as there are cores. The last is how fast tasks with a process each can ever be here.
+- **fork and grpcio**: the same process opens a channel of grpcio, makes two calls (get a task, report it), and exits.
+- **call**: one unary call over a Unix socket on an open channel of grpcio; grpc.aio with an empty handler answers.
 - **commit**: one row in SQLite, in WAL mode and synced (`synchronous=FULL`), as a completed task is before it is acknowledged.
   Instep commits many completions at once when they come at once.
-- **processor time**: of all processes of the command, by tasks. On two cores, half of it is the least time per task.
+- **processor time**: what the processes of the command took, by tasks. A host forks workers and waits for them. Divided by the
+  number of cores, the sum is the least time per task.
 """
 
 
@@ -48,9 +49,9 @@ def measure_floor(peer: Path, tell: Callable[[str, float], None], figures: dict[
         floor = {name: float(seconds) for name, seconds in map(str.split, _measured(folder))}
     for name, seconds in floor.items():
         tell(f"floor, {name}", seconds)
-    figures |= {"rate floor": 1 / floor["worker_parallel"], "rate floor, reuse": 1 / floor["call"]}
-    each, each_cpu = _task("fork", tell)
-    reused, reused_cpu = _task("reuse", tell)
+    figures |= {"rate floor": 1 / floor["fork_parallel"], "rate floor, reuse": 1 / floor["call"]}
+    each, each_shares = _task("fork", tell)
+    reused, reused_shares = _task("reuse", tell)
     in_turn = floor["call"] + floor["commit"]
 
     def row(what: str, seconds: float, ours: float, kind: str) -> Row:
@@ -61,13 +62,14 @@ def measure_floor(peer: Path, tell: Callable[[str, float], None], figures: dict[
         [
             row("fork, nothing imported", floor["fork"], each, process),
             row("fork, SDK loaded", floor["fork_sdk"], each, process),
-            row("worker", floor["worker"], each, process),
-            row("worker, one per core at once", floor["worker_parallel"], each, process),
+            row("fork, SDK loaded, one per core at once", floor["fork_parallel"], each, process),
+            row("fork and grpcio", floor["worker"], each, process),
+            row("fork and grpcio, one per core at once", floor["worker_parallel"], each, process),
             row("call", floor["call"], reused, "reuse"),
             row("commit", floor["commit"], reused, "reuse"),
             row("call and commit, in turn", in_turn, reused, "reuse"),
-            Row("processor time", "", f"{process}: {short(each_cpu)}", None),
-            Row("processor time", "", f"reuse: {short(reused_cpu)}", None),
+            Row("processor time", "", f"{process}: {_shares_text(each_shares)}", None),
+            Row("processor time", "", f"reuse: {_shares_text(reused_shares)}", None),
         ],
         HEAD,
     )
@@ -77,8 +79,8 @@ def _measured(folder: str) -> list[str]:
     return program_lines(sys.executable, PROGRAM, folder)
 
 
-def _task(isolation: str, tell: Callable[[str, float], None]) -> tuple[float, float]:
-    """Returns the seconds and the processor seconds of a task."""
+def _task(isolation: str, tell: Callable[[str, float], None]) -> tuple[float, Mapping[str, float]]:
+    """Returns the seconds of a task, and its processor seconds by kind of process."""
     with scratch() as folder:
         outcome = run(
             folder,
@@ -86,6 +88,13 @@ def _task(isolation: str, tell: Callable[[str, float], None]) -> tuple[float, fl
             "--max-num-splits",
             str(TASKS),
             variables={"BENCH_TASKS": str(TASKS), "BENCH_ISOLATION": isolation},
+            look=True,
         )
         tell(f"{TASKS:,} tasks, {isolation}", outcome.seconds)
-        return seconds_per_task(folder, "work", TASKS), outcome.cpu_seconds / TASKS
+        shares = {name: seconds / TASKS for name, seconds in outcome.shares.items()}
+        return seconds_per_task(folder, "work", TASKS), shares
+
+
+def _shares_text(shares: Mapping[str, float]) -> str:
+    parts = ", ".join(f"{short(seconds)} {name}" for name, seconds in shares.items())
+    return f"{short(sum(shares.values()))} ({parts})"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -39,12 +38,12 @@ class Outcome:
     """When it started, in unix seconds."""
     seconds: float
     """How long it took."""
-    cpu_seconds: float
-    """Processor time of all its processes."""
     output: str
     """What it wrote."""
     orchestrator_bytes: int
-    """The most memory that its orchestrator had. 0: nobody looked, or there is none."""
+    """The most memory that its orchestrator had. 0: nobody looked."""
+    shares: Mapping[str, float]
+    """Processor seconds by kind of process, of a flow in Python. Empty: nobody looked."""
 
 
 def whole(outcome: Outcome) -> float:
@@ -162,12 +161,11 @@ def run(
         command: The command.
         peer: The Python that has Metaflow, for flows of it.
         variables: Environment variables to add.
-        look: True to look at the memory of the orchestrator.
+        look: True to look at memory and processor time of each process, for flows of Instep in Python.
         may_fail: True to take a run that fails for an outcome, too.
     """
     interpreter = "Rscript" if file.endswith(".R") else str(peer) if "metaflow" in file else sys.executable
     os.sync()  # what earlier commands left to the disk is not to be paid here
-    before = _cpu_seconds()
     started, start = time.time(), time.monotonic()
     process = subprocess.Popen(
         [interpreter, file, command, *options],
@@ -178,17 +176,19 @@ def run(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    memory = _Memory(process.pid) if look else None
+    watch = _Watch(process.pid) if look else None
     output, _ = process.communicate()
     seconds = time.monotonic() - start
+    if watch:
+        watch.stop()
     if process.returncode != 0 and not may_fail:
         raise SystemExit(f"{file} {command} failed:\n{output}")
     return Outcome(
         started=started,
         seconds=seconds,
-        cpu_seconds=_cpu_seconds() - before,
         output=output,
-        orchestrator_bytes=memory.stop() if memory else 0,
+        orchestrator_bytes=watch.orchestrator_bytes if watch else 0,
+        shares=watch.shares if watch else {},
     )
 
 
@@ -236,42 +236,54 @@ def environment() -> dict[str, str]:
     }
 
 
-class _Memory:
-    """Looks at the memory of a command's orchestrator until it is stopped.
+class _Watch:
+    """Looks at the processes of a command until it is stopped.
 
     Args:
         pid: The command's process.
+
+    Attributes:
+        orchestrator_bytes: The most memory that the orchestrator had.
+        shares: Processor seconds so far, by kind of process.
     """
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._highest = 0
+        self.orchestrator_bytes = 0
+        self.shares: dict[str, float] = {}
+        self._command = Path("/proc") / str(pid)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
 
-    def stop(self) -> int:
-        """Ends, and returns the most bytes that were seen."""
+    def stop(self) -> None:
+        """Ends. What was seen last is what there is."""
         self._stopped.set()
         self._thread.join()
-        return self._highest
 
     def _look(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):
             with contextlib.suppress(OSError):  # a process ends while we look
-                self._highest = max([self._highest, *map(_peak_bytes, self._orchestrators())])
+                self._look_once()
 
-    def _orchestrators(self) -> list[Path]:
-        children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
-        folders = [Path("/proc") / child for child in children]
-        return [folder for folder in folders if b"instep_server" in (folder / "cmdline").read_bytes()]
+    def _look_once(self) -> None:
+        self.shares["command line"], _ = _processor_seconds(self._command)
+        children = (self._command / "task" / self._command.name / "children").read_text().split()
+        for process in (Path("/proc") / child for child in children):
+            own, waited_for = _processor_seconds(process)
+            if b"instep_server" in (process / "cmdline").read_bytes():
+                self.shares["orchestrator"] = own
+                self.orchestrator_bytes = max(self.orchestrator_bytes, _peak_bytes(process))
+            else:
+                self.shares |= {"host": own, "workers": waited_for}
+
+
+def _processor_seconds(process: Path) -> tuple[float, float]:
+    """Reads the processor seconds of a process, and those of its children that have ended."""
+    after_name = (process / "stat").read_text().rpartition(")")[2].split()
+    ticks = [int(field) / os.sysconf("SC_CLK_TCK") for field in after_name[11:15]]
+    return ticks[0] + ticks[1], ticks[2] + ticks[3]
 
 
 def _peak_bytes(process: Path) -> int:
     found = re.search(r"^VmHWM:\s+(\d+) kB", (process / "status").read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

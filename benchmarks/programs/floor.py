@@ -1,7 +1,8 @@
 """Measures what nothing that runs tasks in processes can do without: `floor.py FOLDER`.
 
-Prints lines of a name and seconds. Nothing of Instep runs but for its imports, which make a process as large as the one
-that workers are forked off. The server of the calls is this file in a process of its own: `floor.py FOLDER serve`.
+Prints lines of a name and seconds. Nothing of Instep runs but for what its host imports, which makes a process as large
+as the one that workers are forked off. The server of the calls is this file in a process of its own: `floor.py FOLDER
+serve`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 500
 WARMING = 50
-SDK = ("instep", "instep._host", "instep._worker", "grpc._channel", "instep_proto.v1.control_service_pb2")
 METHOD = "/floor/Call"
 REQUEST = b"x" * 200
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
@@ -30,11 +30,13 @@ def main(folder: str) -> None:
     tell("fork", forks(lambda: None))
     import subprocess
 
-    for name in SDK:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
+    from instep import _host
+
+    _host._warm_up()
     tell("fork_sdk", forks(lambda: None))
+    tell("fork_parallel", forks(lambda: None, at_once=os.cpu_count() or 1))
+    importlib.import_module("grpc._channel")  # what gRPC itself imports only when a channel is made
+    gc.freeze()
     target = f"unix:{folder}/floor.sock"
     with subprocess.Popen(
         [sys.executable, __file__, folder, "serve"], stdout=subprocess.PIPE, text=True
