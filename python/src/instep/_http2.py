@@ -1,18 +1,11 @@
 """One HTTP/2 connection that carries one gRPC call at a time, on the caller's thread.
 
-Every task is a process of its own, and grpcio costs such a process 4 ms of processor time before its first call: it
-starts eight threads and touches 700 pages that a forked process has to copy. This costs 0.3 ms. What a client with one
-call at a time needs of HTTP/2 (RFC 9113) is little:
+The library h2 speaks HTTP/2 (RFC 9113); here are the socket, the deadlines, and when to send how much. A call that is
+given up, by its caller or by a deadline, takes the connection with it: the next one dials again.
 
-* A call is one stream: HEADERS and DATA go out, HEADERS, DATA and trailers come in, in that order.
-* We may send as much as the server's flow control allows, so that what is too much waits for WINDOW_UPDATE.
-* The server may send any amount: what a call answers is what its caller wants to have. So our windows are as large as
-  can be, and are filled up again when half of them is used.
-* SETTINGS and PING are answered. After GOAWAY the connection takes no further call.
-
-Headers are compressed by the library hpack. We let the server keep no table of them, so that nothing has to be learnt
-from what we skip. A call that is given up, by its caller or by a deadline, takes the connection with it: the next one
-dials again.
+Every task is a process of its own, forked off a host, and grpcio costs such a process 3 ms of processor time before its
+second answer: it starts eight threads, and touches pages that a forked process has to copy. This costs half of that, and
+no thread is left in the process of a step, which may fork processes of its own. `python -m benchmarks floor` measures both.
 """
 
 from __future__ import annotations
@@ -20,30 +13,45 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 
-import hpack
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+)
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes, Settings
 
-HEADER_BYTES = 9
 RECEIVE_BYTES = 256 * 1024
-FRAME_BYTES = 1024 * 1024
-"""The largest frame that we take."""
 LARGEST_WINDOW = 2**31 - 1
 FIRST_WINDOW = 65_535
-FIRST_FRAME_BYTES = 16_384
-"""What both sides have before they hear of other settings."""
+"""What both sides may send before they hear of other settings."""
 
 Headers = Sequence[tuple[bytes, bytes]]
-_Frame = tuple[int, int, int, bytes]
-"""Type, flags, stream and payload."""
 
-
-# Types of frames, their flags, and settings, as the RFC numbers them.
-_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-_END_STREAM, _ACK, _END_HEADERS, _PADDED, _PRIORITY = 1, 1, 4, 8, 32
-_HEADER_TABLE_SIZE, _ENABLE_PUSH, _INITIAL_WINDOW_SIZE, _MAX_FRAME_SIZE = 1, 2, 4, 5
+# What a call answers is what its caller wants to have: the server may send any amount of it.
+_SETTINGS = {
+    SettingCodes.ENABLE_PUSH: 0,
+    SettingCodes.INITIAL_WINDOW_SIZE: LARGEST_WINDOW,
+}
+# Headers are ours, and what the server's say is looked at where they are used.
+_CONFIG = H2Configuration(
+    client_side=True,
+    header_encoding=None,
+    validate_outbound_headers=False,
+    normalize_outbound_headers=False,
+    validate_inbound_headers=False,
+    normalize_inbound_headers=False,
+)
 
 
 class ConnectionLostError(Exception):
@@ -82,16 +90,9 @@ class Http2Connection:
         self.takes_calls = True
         self._deadline = deadline
         self._socket = _dial(target, self._seconds_left())
-        self._headers_out = hpack.Encoder()
-        self._headers_in = hpack.Decoder()
-        self._received = bytearray()
-        self._last_stream = -1
-        self._stream_window = self._first_stream_window = self._window = FIRST_WINDOW
-        self._largest_frame = FIRST_FRAME_BYTES
-        self._taken = 0
-        self._goes_away = False
-        self._early: _Frame | None = None
-        self._preface = _PREFACE
+        self._http = _opened()
+        self._stream = 0
+        self._events: deque[Event] = deque()
 
     def close(self) -> None:
         """Ends the connection, and a call that another thread waits for."""
@@ -111,34 +112,16 @@ class Http2Connection:
         Raises:
             OSError: The connection is broken.
             ConnectionLostError: The server has closed it.
-            StreamResetError: The server does not want the call.
             TimeoutError: The deadline has passed.
         """
         self.takes_calls = False
         self._deadline = deadline
-        self._last_stream += 2
-        self._stream_window = self._first_stream_window
-        block = self._headers_out.encode(headers, huffman=False)
-        opening = self._preface + _frame(_HEADERS, _END_HEADERS, self._last_stream, block)
-        self._preface = b""
-        if len(body) <= min(self._window, self._stream_window, self._largest_frame):
-            self._spend(len(body))
-            self._send(opening + _frame(_DATA, _END_STREAM, self._last_stream, body))
-            return
-        self._send(opening)
-        rest = memoryview(body)
-        while rest:
-            room = min(self._window, self._stream_window, self._largest_frame)
-            if room <= 0:
-                kind, flags, stream, payload = self._read_frame()
-                if kind == _HEADERS:  # the server answers without having read everything
-                    self._early = (kind, flags, stream, payload)
-                    return
-                self._heed(kind, flags, stream, payload)
-                continue
-            piece, rest = rest[:room], rest[room:]
-            self._spend(len(piece))
-            self._send(_frame(_DATA, 0 if rest else _END_STREAM, self._last_stream, piece))
+        try:
+            self._stream = self._http.get_next_available_stream_id()
+            self._http.send_headers(self._stream, headers)
+            self._send_body(memoryview(body))
+        except ProtocolError as err:
+            raise ConnectionLostError(f"the server has closed it: {err}") from err
 
     def answer(self) -> Iterator[dict[bytes, bytes] | bytes]:
         """Yields the answer to the call as it comes: headers, pieces of the body, and trailers.
@@ -149,105 +132,58 @@ class Http2Connection:
             StreamResetError: The server has ended the call.
             TimeoutError: The deadline has passed.
         """
-        ended = False
-        while not ended:
-            kind, flags, stream, payload = self._read_frame()
-            ours = stream == self._last_stream
-            if kind == _HEADERS:
-                headers = self._read_headers(flags, payload)
-                if ours:
-                    yield headers
-            elif kind == _DATA and ours:
-                self._take(len(payload))
-                yield _without_padding(flags, payload)
-            else:
-                self._heed(kind, flags, stream, payload)
+        while True:
+            while not self._events:
+                self._receive()
+            match self._events.popleft():
+                case ResponseReceived() | TrailersReceived() as event:
+                    yield dict(event.headers)
+                case DataReceived() as event:
+                    self._http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                    yield event.data
+                case StreamReset() as event:
+                    raise StreamResetError(event.error_code)
+                case ConnectionTerminated():
+                    raise ConnectionLostError("the server is going away")
+                case StreamEnded():
+                    break
+        self._flush()
+        # What is left belongs to no call: the end of the connection, if anything.
+        self.takes_calls = not any(isinstance(event, ConnectionTerminated) for event in self._events)
+
+    def _send_body(self, rest: memoryview) -> None:
+        """Sends a body, as fast as the server takes it."""
+        while (room := self._room()) < len(rest):
+            if room > 0:
+                self._http.send_data(self._stream, rest[:room].tobytes())
+                rest = rest[room:]
+                self._flush()
                 continue
-            ended = ours and bool(flags & _END_STREAM)
-        self.takes_calls = not self._goes_away
+            self._receive()
+            if any(isinstance(event, ResponseReceived | StreamReset) for event in self._events):
+                return  # it answers without having read everything
+        self._http.send_data(self._stream, rest.tobytes(), end_stream=True)
+        self._flush()
 
-    def _read_headers(self, flags: int, payload: bytes) -> dict[bytes, bytes]:
-        block = _without_padding(flags, payload)
-        if flags & _PRIORITY:
-            block = block[5:]
-        while not flags & _END_HEADERS:
-            _, flags, _, more = self._read_frame()
-            block += more
-        try:
-            return dict(self._headers_in.decode(block, raw=True))
-        except hpack.HPACKError as err:
-            raise ConnectionLostError(f"the server's headers can't be read: {err}") from err
+    def _room(self) -> int:
+        return min(self._http.local_flow_control_window(self._stream), self._http.max_outbound_frame_size)
 
-    def _heed(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        """Does what a frame asks for that belongs to no answer."""
-        if kind == _SETTINGS and not flags & _ACK:
-            self._set(payload)
-            self._send(_frame(_SETTINGS, _ACK, 0, b""))
-        elif kind == _PING and not flags & _ACK:
-            self._send(_frame(_PING, _ACK, 0, payload))
-        elif kind == _WINDOW_UPDATE:
-            (more,) = struct.unpack(">I", payload)
-            if stream == 0:
-                self._window += more
-            elif stream == self._last_stream:
-                self._stream_window += more
-        elif kind == _GOAWAY:
-            self._goes_away = True
-            (last_stream,) = struct.unpack_from(">I", payload)
-            if last_stream < self._last_stream:
-                raise ConnectionLostError("the server is going away")
-        elif kind == _RST_STREAM and stream == self._last_stream:
-            raise StreamResetError(*struct.unpack(">I", payload))
-
-    def _set(self, payload: bytes) -> None:
-        for name, value in struct.iter_unpack(">HI", payload):
-            if name == _INITIAL_WINDOW_SIZE:
-                self._stream_window += value - self._first_stream_window
-                self._first_stream_window = value
-            elif name == _MAX_FRAME_SIZE:
-                self._largest_frame = value
-            elif name == _HEADER_TABLE_SIZE:
-                self._headers_out.header_table_size = min(value, self._headers_out.header_table_size)
-
-    def _spend(self, count: int) -> None:
-        self._window -= count
-        self._stream_window -= count
-
-    def _take(self, count: int) -> None:
-        """Fills up the windows when half of them is used."""
-        self._taken += count
-        if self._taken > LARGEST_WINDOW // 2:
-            more = struct.pack(">I", self._taken)
-            self._taken = 0
-            self._send(
-                _frame(_WINDOW_UPDATE, 0, 0, more) + _frame(_WINDOW_UPDATE, 0, self._last_stream, more)
-            )
-
-    def _read_frame(self) -> _Frame:
-        if self._early is not None:
-            frame, self._early, self._goes_away = self._early, None, True  # our half of the stream stays open
-            return frame
-        self._fill(HEADER_BYTES)
-        high, low, kind, flags, stream = _HEADER.unpack_from(self._received)
-        end = HEADER_BYTES + (high << 16 | low)
-        if end > HEADER_BYTES + FRAME_BYTES:
-            raise ConnectionLostError("the server sent a frame that is too large")
-        self._fill(end)
-        payload = bytes(self._received[HEADER_BYTES:end])
-        del self._received[:end]
-        return kind, flags, stream & LARGEST_WINDOW, payload
-
-    def _fill(self, size: int) -> None:
-        while len(self._received) < size:
-            self._socket.settimeout(self._seconds_left())
-            data = self._socket.recv(RECEIVE_BYTES)
-            if not data:
-                raise ConnectionLostError("the server closed the connection")
-            self._received += data
-
-    def _send(self, data: bytes) -> None:
+    def _receive(self) -> None:
+        """Waits for bytes, and reads what happened in them. Settings and pings are answered."""
+        self._flush()
         self._socket.settimeout(self._seconds_left())
-        self._socket.sendall(data)
+        data = self._socket.recv(RECEIVE_BYTES)
+        if not data:
+            raise ConnectionLostError("the server closed the connection")
+        try:
+            self._events += self._http.receive_data(data)
+        except ProtocolError as err:
+            raise ConnectionLostError(f"the server's bytes can't be read: {err}") from err
+
+    def _flush(self) -> None:
+        if data := self._http.data_to_send():
+            self._socket.settimeout(self._seconds_left())
+            self._socket.sendall(data)
 
     def _seconds_left(self) -> float | None:
         if self._deadline is None:
@@ -258,16 +194,19 @@ class Http2Connection:
         return left
 
 
-_HEADER = struct.Struct(">BHBBI")
+def _opened() -> H2Connection:
+    """Makes our side of a new connection, or takes the one that was made before the process was forked."""
+    with contextlib.suppress(IndexError):
+        return _ready.pop()
+    http = H2Connection(_CONFIG)
+    http.local_settings = Settings(client=True, initial_values=_SETTINGS)
+    http.initiate_connection()
+    http.increment_flow_control_window(LARGEST_WINDOW - FIRST_WINDOW)
+    return http
 
 
-def _frame(kind: int, flags: int, stream: int, payload: bytes | memoryview) -> bytes:
-    size = len(payload)
-    return b"".join((_HEADER.pack(size >> 16, size & 0xFFFF, kind, flags, stream), payload))
-
-
-def _without_padding(flags: int, payload: bytes) -> bytes:
-    return payload[1 : len(payload) - payload[0]] if flags & _PADDED else payload
+_ready: list[H2Connection] = []
+_ready.append(_opened())
 
 
 def _dial(target: str, timeout: float | None) -> socket.socket:
@@ -286,26 +225,3 @@ def _dial(target: str, timeout: float | None) -> socket.socket:
     dialed.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     dialed.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return dialed
-
-
-_PREFACE = b"".join(
-    (
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        _frame(
-            _SETTINGS,
-            0,
-            0,
-            b"".join(
-                struct.pack(">HI", name, value)
-                for name, value in (
-                    (_HEADER_TABLE_SIZE, 0),
-                    (_ENABLE_PUSH, 0),
-                    (_INITIAL_WINDOW_SIZE, LARGEST_WINDOW),
-                    (_MAX_FRAME_SIZE, FRAME_BYTES),
-                )
-            ),
-        ),
-        _frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", LARGEST_WINDOW - FIRST_WINDOW)),
-    )
-)
-"""What a client sends first, with our settings."""
