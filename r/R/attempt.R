@@ -40,7 +40,7 @@ new_attempt <- function(session, task) {
 # Measures an expression and adds its time to a phase of the attempt.
 timed <- function(attempt, phase, expression) {
   before <- attempt$timings[[phase]] %||% 0
-  started <- Sys.time()
+  started <- process_clock_()
   on.exit(attempt$timings[[phase]] <- before + elapsed_ms(started))
   expression
 }

@@ -148,6 +148,10 @@ process_tempdir_ <- function(parent) {
   .Call(`_instep_process_tempdir_`, parent)
 }
 
+process_clock_ <- function() {
+  .Call(`_instep_process_clock_`)
+}
+
 process_exit_ <- function(status) {
   invisible(.Call(`_instep_process_exit_`, status))
 }

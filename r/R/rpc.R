@@ -26,7 +26,7 @@ rpc <- function(connection, method, request, timeout_ms = connection$call_ms) {
 # The same, again and again while the transport is in trouble or the server asks for patience, for at most `total_ms`. The
 # caller's ids make the repeats harmless. A `slow` call is one for which the server may wait or work for long.
 rpc_retry <- function(connection, method, request, slow = FALSE, total_ms = connection$orphan_ms) {
-  deadline <- proc.time()[["elapsed"]] + total_ms / 1000
+  deadline <- process_clock_() + total_ms
   timeout_ms <- connection$call_ms * if (slow) slow_calls else 1L
   pause <- 0.2
   repeat {
@@ -35,7 +35,7 @@ rpc_retry <- function(connection, method, request, slow = FALSE, total_ms = conn
       return(answer)
     }
     wait <- if (is.null(answer$retry_after_ms)) pause * jitter() else answer$retry_after_ms / 1000
-    if (!is_passing(answer) || proc.time()[["elapsed"]] + wait > deadline) {
+    if (!is_passing(answer) || process_clock_() + 1000 * wait > deadline) {
       stop(answer)
     }
     Sys.sleep(wait)

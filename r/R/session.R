@@ -42,6 +42,10 @@ next_task <- function(session, lease) {
       return(lease$task)
     }
     if (is.null(lease$none)) {
+      if (is.null(lease$drain)) {
+        request <- list(reason = "The worker does not know this answer to LeaseTask.") # of a newer orchestrator
+        rpc_retry(session$connection, "WorkerService/CloseWorker", request)
+      }
       return(NULL)
     }
     Sys.sleep(lease$none$retry_after_ms / 1000)

@@ -98,7 +98,7 @@ exit_with <- function(status) {
 
 work <- function(bootstrap, problem) {
   set_environment(bootstrap$env)
-  started <- Sys.time()
+  started <- process_clock_()
   session <- open_session(bootstrap)
   lease <- session$lease
   state <- if (bootstrap$reuse) process_state()
@@ -113,7 +113,7 @@ work <- function(bootstrap, problem) {
     }
     restore_process(state)
     empty_spool()
-    started <- Sys.time()
+    started <- process_clock_()
     lease <- answer[["next"]]
   }
 }
@@ -124,7 +124,7 @@ set_environment <- function(entries) {
   }
 }
 
-elapsed_ms <- function(since) as.numeric(round(difftime(Sys.time(), since, units = "secs") * 1000))
+elapsed_ms <- function(since) process_clock_() - since
 
 # The step has called quit(). Everything that R would do on its way out must not happen in a worker.
 report_quit <- function() {

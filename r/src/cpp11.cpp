@@ -278,6 +278,13 @@ extern "C" SEXP _instep_process_tempdir_(SEXP parent) {
   END_CPP11
 }
 // process.cpp
+double process_clock_();
+extern "C" SEXP _instep_process_clock_() {
+  BEGIN_CPP11
+    return cpp11::as_sexp(process_clock_());
+  END_CPP11
+}
+// process.cpp
 void process_exit_(int status);
 extern "C" SEXP _instep_process_exit_(SEXP status) {
   BEGIN_CPP11
@@ -371,6 +378,7 @@ static const R_CallMethodDef CallEntries[] = {
     {"_instep_message_decode_",          (DL_FUNC) &_instep_message_decode_,          2},
     {"_instep_message_encode_",          (DL_FUNC) &_instep_message_encode_,          2},
     {"_instep_object_put_",              (DL_FUNC) &_instep_object_put_,              4},
+    {"_instep_process_clock_",           (DL_FUNC) &_instep_process_clock_,           0},
     {"_instep_process_die_with_parent_", (DL_FUNC) &_instep_process_die_with_parent_, 0},
     {"_instep_process_exit_",            (DL_FUNC) &_instep_process_exit_,            1},
     {"_instep_process_tempdir_",         (DL_FUNC) &_instep_process_tempdir_,         1},

@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include <chrono>
 #include <cerrno>
 #include <cpp11.hpp>
 #include <cstdint>
@@ -477,6 +478,12 @@ void become_worker(const Host& parent, pid_t parent_pid, const std::string& stdo
 }
 
 // Ends the process at once, past R's own cleaning up, which would delete what belongs to the host.
+// Milliseconds of a clock that nobody sets.
+[[cpp11::register]] double process_clock_() {
+  using namespace std::chrono;
+  return static_cast<double>(duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count());
+}
+
 [[cpp11::register]] void process_exit_(int status) {
   std::fflush(nullptr);
   instep::end_process(status);

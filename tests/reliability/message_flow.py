@@ -12,7 +12,7 @@ import tempfile
 import textwrap
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,10 @@ from instep_proto.v1 import (
 )
 from project import MARK
 
-from reliability.proxy import OPTIONS, Proxy
+from reliability.proxy import OPTIONS, STREAMS, Proxy
 
-FLOW = "Messages"
+PAUSE = "0.15"
+"""Seconds between what two steps write, so that there are heartbeats and pieces of logs."""
 PYTHON = '''
     """A run with branches, a foreach, a retry, a switch and joins, in two languages. What each step does is counted."""
     import os, sys, time
@@ -142,10 +143,10 @@ SMALL = """
 """Its messages are those of the command line."""
 
 
-def write_flow(folder: Path, *, pause: float = 0.15) -> Path:
+def write_flow(folder: Path) -> Path:
     """Writes the flow with all that runs have, and gives its file."""
     for name, text in (("messages.py", PYTHON), ("messages.R", R)):
-        (folder / name).write_text(textwrap.dedent(text).lstrip("\n").replace("PAUSE", str(pause)))
+        (folder / name).write_text(textwrap.dedent(text).lstrip("\n").replace("PAUSE", PAUSE))
     return folder / "messages.py"
 
 
@@ -176,18 +177,15 @@ class Outcome:
 
 
 class Rig:
-    """An orchestrator behind a proxy, with one flow loaded.
+    """An orchestrator behind a proxy, which runs one flow.
 
     Args:
         folder: A new directory with a short path.
-        file: The flow's file.
         settings: Environment variables of the orchestrator.
         remote: True to keep workers from sharing the store, so that all bytes pass through calls.
     """
 
-    def __init__(
-        self, folder: Path, file: Path, *, settings: dict[str, str] | None = None, remote: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, *, settings: Mapping[str, str], remote: bool) -> None:
         self.folder = folder
         self.effects = folder / "effects"
         self.effects.mkdir(parents=True)
@@ -208,7 +206,7 @@ class Rig:
                 "INSTEP_ADVERTISED_ENDPOINT": f"unix:{folder}/proxy.sock",
                 "XDG_RUNTIME_DIR": str(runtime),
                 "MESSAGES_EFFECTS": str(self.effects),
-                **(settings or {}),
+                **settings,
             },
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
@@ -227,7 +225,12 @@ class Rig:
         self._channel = grpc.insecure_channel(self.target, options=OPTIONS)
         self._stub = control_service_pb2_grpc.ControlServiceStub(self._channel)
         self._logs = log_service_pb2_grpc.LogServiceStub(self._channel)
-        loaded = self.call("LoadFlow", file=str(file), language="python")
+        self._load_id = ""
+
+    def load(self, file: Path) -> None:
+        """Loads the flow of a file, which is the one that runs from now on."""
+        language = {".py": "python", ".R": "r"}[file.suffix]
+        loaded = self.call("LoadFlow", file=str(file), language=language)
         assert not loaded.problems, loaded.problems
         self._load_id = loaded.load_id
 
@@ -244,6 +247,14 @@ class Rig:
         """Calls the orchestrator itself."""
         request = getattr(control_service_pb2, f"{rpc}Request")(**fields)
         return getattr(self._stub, rpc)(request, metadata=self._metadata, timeout=60)
+
+    def raw(self, call: str, request: bytes, authorization: str) -> bytes:
+        """Makes a call of the orchestrator itself with what another caller shows, and gives its first answer."""
+        metadata = (("authorization", authorization),)
+        path = f"/instep.v1.{call}"
+        if call in STREAMS:
+            return next(self._channel.unary_stream(path)(request, metadata=metadata, timeout=30))
+        return self._channel.unary_unary(path)(request, metadata=metadata, timeout=30)
 
     def start(self, **fields: Any) -> run_pb2.Run:
         """Starts a run."""
@@ -308,13 +319,22 @@ class Rig:
 
 
 @contextmanager
-def rig(*, pause: float = 0.15, remote: bool = False, **settings: str) -> Iterator[Rig]:
-    """An orchestrator with the whole flow behind a proxy. Tries of calls are short, so that silence costs little."""
+def rig(
+    write: Callable[[Path], Path] = write_flow, *, remote: bool = False, **settings: str
+) -> Iterator[Rig]:
+    """An orchestrator with a flow behind a proxy. Tries of calls are short, so that silence costs little.
+
+    Args:
+        write: Writes the flow's files into a directory, and gives the one to load.
+        remote: As that of `Rig`.
+        **settings: Further environment variables of the orchestrator.
+    """
     folder = Path(tempfile.mkdtemp(prefix="instep-", dir="/tmp"))
     given = {"INSTEP_CALL_SECONDS": "1", "INSTEP_HEARTBEAT_SECONDS": "0.2", **settings}
     try:
-        one = Rig(folder, write_flow(folder, pause=pause), settings=given, remote=remote)
+        one = Rig(folder, settings=given, remote=remote)
         try:
+            one.load(write(folder))
             yield one
         finally:
             one.close()

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
-from reliability.message_flow import SMALL, Outcome, Rig, rig
+from reliability.message_flow import SMALL, Outcome, Rig, rig, write_flow
 from reliability.proxy import ANSWER, OF_ANSWERS, OF_CALLS, Fault, Proxy
 from reliability.report import Tally
 
@@ -76,10 +76,12 @@ def campaign(scale: float) -> Tally:
 
 
 @contextlib.contextmanager
-def several(*, remote: bool = False, number: int = RIGS) -> Iterator[list[Rig]]:
-    """Some rigs, each with an orchestrator and a proxy."""
+def several(
+    *, remote: bool, write: Callable[[Path], Path] = write_flow, number: int = RIGS
+) -> Iterator[list[Rig]]:
+    """Some rigs, each with an orchestrator and a proxy. As `rig`."""
     with ExitStack() as stack:
-        yield [stack.enter_context(rig(remote=remote)) for _ in range(number)]
+        yield [stack.enter_context(rig(write, remote=remote)) for _ in range(number)]
 
 
 def observe(one: Rig) -> tuple[Outcome, dict[str, int]]:
@@ -211,7 +213,8 @@ def command_line(
 
 def _command(folder: Path, *, interrupt: bool) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INSTEP_")}
-    process = subprocess.Popen(
+    lines = []
+    with subprocess.Popen(
         [sys.executable, "messages.py", "run", "--run-id-file", "id"],
         cwd=folder,
         env={
@@ -226,14 +229,12 @@ def _command(folder: Path, *, interrupt: bool) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip())
-        if interrupt and "begin" in line:
-            process.send_signal(signal.SIGINT)
-    process.wait(60)
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            if interrupt and "begin" in line:
+                process.send_signal(signal.SIGINT)
     # Lines of different tasks may come in another order; times differ.
     shown = sorted(re.sub(r"\d[\d:.]* ?(ms|s|min)?", "#", line) for line in lines if line)
     return "\n".join([*shown, f"exit status {process.returncode}"])

@@ -80,6 +80,7 @@ class Proxy:
         edit_request: Changes requests.
         edit_answer: Changes answers.
         refuses: Tells which calls never arrive: their connection is reset.
+        hears: Is told each request, with what its caller shows.
     """
 
     def __init__(
@@ -90,10 +91,12 @@ class Proxy:
         edit_request: Edit = lambda call, data: data,
         edit_answer: Edit = lambda call, data: data,
         refuses: Callable[[str, bytes], bool] = lambda call, data: False,
+        hears: Callable[[str, bytes, str], None] = lambda call, data, authorization: None,
     ) -> None:
         self.edit_request = edit_request
         self.edit_answer = edit_answer
         self.refuses = refuses
+        self.hears = hears
         self._upstream = upstream
         self._channel: grpc.Channel | None = None
         self._lock = threading.Condition()
@@ -149,6 +152,7 @@ class Proxy:
     def pass_on(self, call: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         """Answers a call with one answer."""
         with self._counted(call) as harm:
+            self.hears(call, request, _metadata(context)[0][1])
             request = self.edit_request(call, request)
             if harm is Harm.REQUEST_LOST or self.refuses(call, request):
                 _reset(context)
