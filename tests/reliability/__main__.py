@@ -19,9 +19,7 @@ sys.path.append(
 
 CHAPTERS: tuple[str, ...] = ("hostile",)
 CHAPTERS: tuple[str, ...] = ("messages",)
-CHAPTERS: tuple[str, ...] = (
-    "kill",
-)
+CHAPTERS: tuple[str, ...] = ("kill",)
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
 
 

@@ -98,7 +98,7 @@ R = """
     library(instep)
     count <- function(name) {
       run <- current("run_id")
-      cat(name, "\\n", sep = "", file = file.path(Sys.getenv("MESSAGES_EFFECTS"), run), append = TRUE)
+      cat(paste0(name, "\\n"), file = file.path(Sys.getenv("MESSAGES_EFFECTS"), run), append = TRUE)
     }
 
     flow("Messages") |>

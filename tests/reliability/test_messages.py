@@ -345,13 +345,19 @@ def every_call(token: bytes) -> list[tuple[str, Message]]:
             "LogService/AppendLogs",
             log_service_pb2.AppendLogsRequest(lease_token=token, stream="LOG_STREAM_STDOUT", data=b"late"),
         ),
-        ("StoreService/ResolveBlobs", store_service_pb2.ResolveBlobsRequest(lease_token=token, digests=[digest])),
+        (
+            "StoreService/ResolveBlobs",
+            store_service_pb2.ResolveBlobsRequest(lease_token=token, digests=[digest]),
+        ),
         (
             "StoreService/PrepareUploads",
             store_service_pb2.PrepareUploadsRequest(lease_token=token, digests=[digest]),
         ),
         ("StoreService/WriteBlob", store_service_pb2.WriteBlobRequest(lease_token=token, upload_id="1")),
-        ("StoreService/CommitUploads", store_service_pb2.CommitUploadsRequest(lease_token=token, uploads=[upload])),
+        (
+            "StoreService/CommitUploads",
+            store_service_pb2.CommitUploadsRequest(lease_token=token, uploads=[upload]),
+        ),
         ("StoreService/ReadBlob", store_service_pb2.ReadBlobRequest(lease_token=token, digest=digest)),
     ]
 

@@ -81,12 +81,18 @@ class RunWatcher:
             await self.check()
             change = self.changes.expect(self.run.key)
             events = self._events(cursor)
-            if logs:
-                for message in self._log_messages(events):
+            message = control_service_pb2.WatchRunResponse()
+            for following in self._log_messages(events) if logs else ():
+                if message.logs:
                     yield message
+                message = following
+            if logs:
+                message.log_cursor = self._log_cursor()
+            # What belongs together is told at once, so that nobody sees one without the other.
+            message.events.extend(events)
+            if message.logs or message.events:
+                yield message
             if events:
-                log_cursor = self._log_cursor() if logs else None
-                yield control_service_pb2.WatchRunResponse(events=events, log_cursor=log_cursor)
                 cursor = events[-1].cursor
                 if any(int(event.run_state) in RUN_ENDS for event in events):
                     return
