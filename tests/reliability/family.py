@@ -47,8 +47,18 @@ class Family:
         self._look()
         return [pid for pid in self._parents if self._role(pid) is role]
 
-    def strike(self, pids: list[int], number: int = signal.SIGKILL) -> list[int]:
-        """Sends a signal to processes, to all at once as far as that is possible.
+    def strike(self, pids: list[int]) -> list[int]:
+        """Kills processes, all at one moment: none sees the end of another.
+
+        Returns:
+            Those that were still there.
+        """
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            pids = self.send(pids, number)
+        return pids
+
+    def send(self, pids: list[int], number: int) -> list[int]:
+        """Sends a signal to processes.
 
         Returns:
             Those that were still there.
