@@ -138,7 +138,11 @@ class ActiveRun:
         """
         change = Change()
         if not self._is_started and not self._plan.is_ending:
-            self._tools.logs.make_folder(self.facts.flow, self.facts.number)
+            try:
+                self._tools.logs.make_folder(self.facts.flow, self.facts.number)
+            except StoreError as err:
+                self._abandon(err)
+                raise
             self._is_started = True
             self._carry_out(change, self._plan.start())
             if self._notice:
@@ -250,7 +254,11 @@ class ActiveRun:
         """
         log = attempt.logs[stream]
         change = Change()
-        self._recorder.logs(change, attempt, log.append(offset, data, dropped))
+        try:
+            self._recorder.logs(change, attempt, log.append(offset, data, dropped))
+        except StoreError as err:
+            self._abandon(err)
+            raise
         self._save(change)
         return log
 
@@ -376,8 +384,11 @@ class ActiveRun:
 
     def _lose(self, change: Change, attempt: Attempt, failure: Failure, max_rss_bytes: int = 0) -> None:
         """Ends an attempt without a report. Its log says why."""
-        note = attempt.logs[LogStream.STDERR].note(f"[instep] {failure.message}\n")
-        self._recorder.logs(change, attempt, note)
+        try:
+            note = attempt.logs[LogStream.STDERR].note(f"[instep] {failure.message}\n")
+            self._recorder.logs(change, attempt, note)
+        except StoreError as err:
+            self._abandon(err)
         attempt.advance(AttemptEvent.LOSE)
         self._recorder.attempt_ended(change, attempt, failure=failure, max_rss_bytes=max_rss_bytes)
         self._free(attempt)
@@ -407,9 +418,12 @@ class ActiveRun:
             attempt: The attempt.
             ends: Where its output ends. Streams that are not named: at the end of the file.
         """
-        for stream, log in attempt.logs.items():
-            chunks = attempt.worker.spool.drain(log, ends.get(stream))
-            self._recorder.logs(change, attempt, chunks)
+        try:
+            for stream, log in attempt.logs.items():
+                chunks = attempt.worker.spool.drain(log, ends.get(stream))
+                self._recorder.logs(change, attempt, chunks)
+        except StoreError as err:
+            self._abandon(err)
 
     # Decisions of the plan.
 
@@ -636,8 +650,14 @@ class ActiveRun:
     def _check_saved(self, saved: asyncio.Future[None]) -> None:
         """Gives the run up when its record cannot be written."""
         err = saved.exception()
-        if err is not None and not self.ended.done():
-            self.ended.set_exception(err if isinstance(err, StoreError) else StoreError(str(err)))
+        if err is not None:
+            self._abandon(err if isinstance(err, StoreError) else StoreError(str(err)))
+
+    def _abandon(self, err: StoreError) -> None:
+        """Gives the run up: ends its workers, and writes nothing more, so that what is on disk holds together."""
+        if not self.ended.done():
+            self.ended.set_exception(err)
+            self._tools.db.give_up(self.key, err)
             self._carry_out(Change(), self._plan.cancel("Its record can't be written."))
             for worker in self._workers.values():
                 self._tools.launcher.signal(worker, signal.SIGKILL)

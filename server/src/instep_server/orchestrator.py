@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import random
 import secrets
@@ -31,7 +33,7 @@ from instep_server.logs import LogFiles
 from instep_server.machine import MemoryWatch, find_machine
 from instep_server.manifests import Manifests
 from instep_server.origins import find_origin, find_past
-from instep_server.recovery import recover
+from instep_server.recovery import end_run, recover
 from instep_server.room import fitting_workers
 from instep_server.settings import Settings
 from instep_server.store import ObjectStore
@@ -114,6 +116,7 @@ class Orchestrator:
         self._runs: dict[int, ActiveRun] = {}
         self._submissions: dict[str, asyncio.Event] = {}
         self._given_up: dict[int, StoreError] = {}
+        self._unended: set[int] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._recovered = 0.0
 
@@ -125,8 +128,10 @@ class Orchestrator:
         """
         self._loader = Loader(self.launcher, new_id, host)
         self._ticker = asyncio.create_task(self._tick())
-        await self.recover()
-        self.home.sweep()
+        # A full disk can still be read from. Who writes hears of it from the own write, and whoever comes next recovers.
+        with contextlib.suppress(StoreError):
+            await self.recover()
+            self.home.sweep()
 
     async def recover(self) -> None:
         """Ends runs whose server is gone, unless that was done a moment ago."""
@@ -296,6 +301,7 @@ class Orchestrator:
         if self._ticker is not None:
             self._ticker.cancel()
         self.launcher.close()
+        await self._end_given_up()
         await self.db.close()
         self.home.clear(self.server_id)
 
@@ -303,6 +309,7 @@ class Orchestrator:
         self._runs.pop(key, None)
         if isinstance(err := done.exception(), StoreError):
             self._given_up[key] = err
+            self._unended.add(key)
             self.changes.announce({key})
 
     def _worker_forked(self, worker_id: str, pid: int, error: str) -> None:
@@ -316,11 +323,29 @@ class Orchestrator:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
+            await self._end_given_up()
             self.tools.memory.tick()
             for run in list(self._runs.values()):
                 run.tick()
             if self._runs:
                 self._cancel_as_asked()
+
+    async def _end_given_up(self) -> None:
+        """Records the end of runs that had to be given up, as soon as that is possible again."""
+        for key in sorted(self._unended):
+            end = functools.partial(
+                end_run,
+                owner=self.server_id,
+                key=key,
+                home=self.home,
+                at=now_ms(),
+                why=f"The run was given up. {self._given_up[key]}",
+            )
+            # If it can't be recorded as long as this server lives, the next one does it, as for a server that was killed.
+            with contextlib.suppress(StoreError):
+                await self.db.write(end, durable=True)
+                self._unended.discard(key)
+                self.changes.announce({key})
 
     def _cancel_as_asked(self) -> None:
         """Cancels own runs that clients of other servers want cancelled."""

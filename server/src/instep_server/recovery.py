@@ -65,19 +65,43 @@ async def recover(db: Database, home: Home, now_ms: Callable[[], int]) -> None:
 def _end_runs(connection: Connection, owner: str, home: Home, at: int) -> None:
     # Asked again inside the transaction: another server may have been faster.
     for run in connection.rows(_sqlite.ORPHANED_RUNS, {"owner": owner}):
-        change = Change()
-        for attempt in connection.rows(_sqlite.ORPHANED_ATTEMPTS, {"run": run["id"]}):
-            _end_attempt(change, run, attempt, at)
-            _save_logs(connection, change, run, attempt, home, home.spool(owner), at)
-        for task in connection.rows(_sqlite.ORPHANED_TASKS, {"run": run["id"]}):
-            _end_task(change, run, task, at)
-        _end_run(change, run, at)
-        change.apply(connection)
+        _end(connection, run, owner, home, at, _WHY)
 
 
-def _end_run(change: Change, run: Row, at: int) -> None:
+def end_run(connection: Connection, *, owner: str, key: int, home: Home, at: int, why: str) -> None:
+    """Ends a run that its own server had to give up, by what is recorded of it. Does nothing when it has ended.
+
+    Args:
+        connection: A connection with an open transaction.
+        owner: The server.
+        key: Row id of the run.
+        home: The store.
+        at: Time in unix milliseconds.
+        why: Why it was given up.
+
+    Raises:
+        StoreError: A log can't be written.
+    """
+    failure = Failure(kind=FailureKind.INTERNAL, message=why)
+    for run in connection.rows(_sqlite.ORPHANED_RUNS, {"owner": owner}):
+        if run["id"] == key:
+            _end(connection, run, owner, home, at, failure)
+
+
+def _end(connection: Connection, run: Row, owner: str, home: Home, at: int, why: Failure) -> None:
+    change = Change()
+    for attempt in connection.rows(_sqlite.ORPHANED_ATTEMPTS, {"run": run["id"]}):
+        _end_attempt(change, run, attempt, at, why)
+        _save_logs(connection, change, run, attempt, home, home.spool(owner), at)
+    for task in connection.rows(_sqlite.ORPHANED_TASKS, {"run": run["id"]}):
+        _end_task(change, run, task, at)
+    _end_run(change, run, at, why)
+    change.apply(connection)
+
+
+def _end_run(change: Change, run: Row, at: int, why: Failure) -> None:
     state = advance(RUN, RunState(run["state"]), RunEvent.FAIL)
-    encoded = failure_bytes(_WHY)
+    encoded = failure_bytes(why)
     change.updates.append(
         (
             _sqlite.UPDATE_RUN,
@@ -123,9 +147,9 @@ def _end_task(change: Change, run: Row, task: Row, at: int) -> None:
     )
 
 
-def _end_attempt(change: Change, run: Row, attempt: Row, at: int) -> None:
+def _end_attempt(change: Change, run: Row, attempt: Row, at: int, why: Failure) -> None:
     state = advance(ATTEMPT, AttemptState(attempt["state"]), AttemptEvent.LOSE)
-    encoded = failure_bytes(_WHY)
+    encoded = failure_bytes(why)
     key = {"of_run": run["id"], "of_task": attempt["task"], "of_attempt": attempt["number"]}
     end = {
         "state": state,

@@ -8,7 +8,7 @@ write that need not be durable waits a moment for one that must be.
 
 Writes are done in the order in which they came, so what is on disk is always a beginning of what happened. A
 batch that holds a durable write is synced before it is answered. When a batch fails, its writes are tried again
-one by one, so that only those fail that cannot be done.
+one by one, so that only those fail that cannot be done. With a write of a run, all of its later ones fail.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 import apsw
 
 from instep_server.db.connection import BUSY_SECONDS, Connection, Params, Row, connect, translated
+from instep_server.errors import StoreError
 
 LINGER_SECONDS = 0.01
 """How long a write that need not be durable waits for others to share its transaction."""
@@ -53,6 +54,7 @@ class Database:
         self._reader = connect(path)
         self._synced: bool | None = None
         self._queue: list[_Write[Any]] = []
+        self._given_up: dict[int, StoreError] = {}
         self._pump: asyncio.Task[None] | None = None
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
@@ -108,6 +110,15 @@ class Database:
             asyncio.get_running_loop().call_later(LINGER_SECONDS, self._start_pump)
         return done
 
+    def give_up(self, run: int, err: StoreError) -> None:
+        """Refuses all further writes of a run, so that its rows stay a beginning of what happened.
+
+        Args:
+            run: Id of the run, one of whose writes could not be done.
+            err: Why not.
+        """
+        self._given_up.setdefault(run, err)
+
     async def close(self) -> None:
         """Waits for all writes and closes the connections."""
         self._start_pump()
@@ -127,11 +138,20 @@ class Database:
             await self._do(batch)
 
     async def _do(self, batch: list[_Write[Any]]) -> None:
+        for write in batch:
+            if write.run in self._given_up:
+                _fail(write.done, self._given_up[write.run])
+        batch = [write for write in batch if write.run not in self._given_up]
+        if not batch:
+            return
         try:
             results = await self._transact(batch)
         except Exception as err:  # noqa: BLE001 - it belongs to those who wait for these writes
             if len(batch) == 1:
-                _fail(batch[0].done, translated(err, self._path) if isinstance(err, apsw.Error) else err)
+                err = translated(err, self._path) if isinstance(err, apsw.Error) else err
+                if batch[0].run is not None:
+                    self.give_up(batch[0].run, err if isinstance(err, StoreError) else StoreError(str(err)))
+                _fail(batch[0].done, err)
                 return
             for write in batch:
                 await self._do([write])

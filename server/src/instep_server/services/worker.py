@@ -116,7 +116,8 @@ class WorkerService(Service, worker_service_pb2_grpc.WorkerServiceServicer):
                 Reason.COMPLETION_CONFLICT,
                 f"Report {request.completion_id!r} was made before, with another content.",
             )
-        await self.orchestrator.db.write(lambda _connection: None, durable=True)
+        run = attempt.worker.run.key
+        await self.orchestrator.db.write(lambda _connection: None, durable=True, run=run)
         return pb.CompleteTaskResponse(
             disposition=pb.DISPOSITION_DUPLICATE,
             cancel_won=attempt.cancel_won,
