@@ -20,6 +20,13 @@ sys.path.append(
 CHAPTERS: tuple[str, ...] = ("hostile",)
 CHAPTERS: tuple[str, ...] = ("messages",)
 CHAPTERS: tuple[str, ...] = ("kill",)
+CHAPTERS: tuple[str, ...] = (
+    "kill",
+CHAPTERS: tuple[str, ...] = (
+    "hostile",
+    "messages",
+    "scarce",
+)
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
 
 

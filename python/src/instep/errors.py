@@ -432,5 +432,6 @@ REASONS: Mapping[str, type[InstepError]] = {
     "TAG_INVALID": TagInvalidError,
     "DECORATOR_INVALID": DecoratorInvalidError,
     "ORIGIN_UNKNOWN": OriginUnknownError,
+    "STORE_UNUSABLE": StoreError,
 }
 """The class for each reason of the protocol, by its name without the prefix ``ERROR_REASON_``."""

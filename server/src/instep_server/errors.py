@@ -16,8 +16,12 @@ A failed step is no error: it is data, `core.failure.Failure`. `services` turns 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from enum import IntEnum
+from pathlib import Path
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Reason(IntEnum):
@@ -59,6 +63,7 @@ class Reason(IntEnum):
     TAG_INVALID = 34
     DECORATOR_INVALID = 35
     ORIGIN_UNKNOWN = 36
+    STORE_UNUSABLE = 37
 
 
 class InstepError(Exception):
@@ -89,6 +94,21 @@ class StoreFullError(StoreError):
 
 class StoreDamagedError(StoreError):
     """What the store holds is not what was written. The message says what is damaged and what to do."""
+
+
+def store_error(err: OSError, path: Path) -> StoreError:
+    """Says in our words why a file of the store can't be used.
+
+    Args:
+        err: What the system says.
+        path: The file.
+
+    Returns:
+        The error to raise.
+    """
+    if err.errno in _NO_ROOM:
+        return StoreFullError(f"The disk of {path} is full. Free some space and start again.")
+    return StoreError(f"{path} can't be used: {err.strerror}.")
 
 
 class HostError(InstepError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from instep_server.errors import Reason, RequestError, StoreError
+from instep_server.errors import Reason, RequestError, StoreError, store_error
 from instep_server.limits import LOG_BATCH_BYTES
 
 
@@ -114,11 +114,13 @@ class StreamLog:
         try:
             file = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.pwrite(file, data, self.stored)
+                written = 0
+                while written < len(data):  # the last room of a disk is written before it is said to be full
+                    written += os.pwrite(file, data[written:], self.stored + written)
             finally:
                 os.close(file)
         except OSError as err:
-            raise StoreError(f"{self.file} can't be written: {err.strerror}.") from err
+            raise store_error(err, self.file) from err
         chunk = LogChunk(self.stream, self.stored, len(data), dropped)
         self.stored += len(data)
         return chunk
@@ -148,7 +150,7 @@ class LogFiles:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as err:
-            raise StoreError(f"{folder} can't be made: {err.strerror}.") from err
+            raise store_error(err, folder) from err
 
     def read(self, path: Path, start: int, length: int) -> bytes:
         """Reads a piece of a log.
@@ -160,7 +162,7 @@ class LogFiles:
             with path.open("rb") as file:
                 data = os.pread(file.fileno(), length, start)
         except OSError as err:
-            raise StoreError(f"{path} can't be read: {err.strerror}.") from err
+            raise store_error(err, path) from err
         if len(data) != length:
             raise StoreError(f"{path} is shorter than what is recorded of it.")
         return data

@@ -6,7 +6,6 @@ so that a name that exists always has all its bytes. Nothing is ever written ove
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Iterator
@@ -15,11 +14,10 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from instep_server.errors import Reason, RequestError, StoreError, StoreFullError
+from instep_server.errors import Reason, RequestError, StoreFullError, store_error
 from instep_server.limits import CHUNK_BYTES
 
 _HASH = re.compile(r"b3:[0-9a-f]{64}")
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ class ObjectStore:
         except FileNotFoundError:
             return False
         except OSError as err:
-            raise _translated(err, self.path(blob.hash)) from err
+            raise store_error(err, self.path(blob.hash)) from err
 
     def put(self, data: bytes) -> BlobId:
         """Stores bytes.
@@ -105,7 +103,7 @@ class ObjectStore:
                 _write_all(file, data)
             except OSError as err:
                 _discard(file, name)
-                raise _translated(err, name) from err
+                raise store_error(err, name) from err
             self._place(file, name, blob)
         return blob
 
@@ -148,7 +146,7 @@ class ObjectStore:
         except FileNotFoundError:
             raise RequestError(Reason.ARTIFACT_UNKNOWN, f"The store has no blob {blob.hash}.") from None
         except OSError as err:
-            raise _translated(err, path) from err
+            raise store_error(err, path) from err
 
     def prepare(self, blob: BlobId, owner: str) -> tuple[str, int]:
         """Begins an upload, or finds the one that the same owner began.
@@ -193,7 +191,7 @@ class ObjectStore:
         try:
             _write_all(upload.file, new)
         except OSError as err:
-            raise _translated(err, self._scratch / upload_id) from err
+            raise store_error(err, self._scratch / upload_id) from err
         upload.hasher.update(new)
         upload.committed += len(new)
         return upload.committed
@@ -246,7 +244,7 @@ class ObjectStore:
             path.unlink(missing_ok=True)
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), path
         except OSError as err:
-            raise _translated(err, path) from err
+            raise store_error(err, path) from err
 
     def _place(self, file: int, name: Path, blob: BlobId) -> None:
         target = self.path(blob.hash)
@@ -258,7 +256,7 @@ class ObjectStore:
         except FileExistsError:
             pass  # Somebody else stored the same bytes.
         except OSError as err:
-            raise _translated(err, target) from err
+            raise store_error(err, target) from err
         finally:
             _discard(file, name)
 
@@ -276,9 +274,3 @@ def _discard(file: int, name: Path) -> None:
 
 def _corrupt(blob: BlobId, why: str) -> RequestError:
     return RequestError(Reason.BLOB_CORRUPT, f"Blob {blob.hash} is damaged: {why}.", digest=blob.hash)
-
-
-def _translated(err: OSError, path: Path) -> StoreError:
-    if err.errno in _NO_ROOM:
-        return StoreFullError(f"The disk of {path} is full. Free some space and start again.")
-    return StoreError(f"{path} can't be used: {err.strerror}.")

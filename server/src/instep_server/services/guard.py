@@ -64,6 +64,7 @@ _STATUS = {
             Reason.CAPABILITY_REQUIRED,
             Reason.BLOB_MISSING,
             Reason.GRAPH_INVALID,
+            Reason.STORE_UNUSABLE,
         ),
         _CODE.FAILED_PRECONDITION,
     ),
@@ -238,7 +239,9 @@ async def refuse(context: Context, err: Exception) -> NoReturn:
             reason, facts = err.reason, dict(err.facts)
         case StoreFullError():
             reason, facts = Reason.STORE_FULL, {}
-        case StoreError() | InstepError():
+        case StoreError():
+            reason, facts = Reason.STORE_UNUSABLE, {}
+        case InstepError():
             reason, facts = Reason.INTERNAL, {}
         case _:
             traceback.print_exception(err, file=sys.stderr)

@@ -47,6 +47,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_TAG_INVALID: _ClassVar[ErrorReason]
     ERROR_REASON_DECORATOR_INVALID: _ClassVar[ErrorReason]
     ERROR_REASON_ORIGIN_UNKNOWN: _ClassVar[ErrorReason]
+    ERROR_REASON_STORE_UNUSABLE: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_MALFORMED: ErrorReason
 ERROR_REASON_TOKEN_MALFORMED: ErrorReason
@@ -84,6 +85,7 @@ ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_TAG_INVALID: ErrorReason
 ERROR_REASON_DECORATOR_INVALID: ErrorReason
 ERROR_REASON_ORIGIN_UNKNOWN: ErrorReason
+ERROR_REASON_STORE_UNUSABLE: ErrorReason
 
 class ErrorDetail(_message.Message):
     __slots__ = ("reason", "retry_after_ms", "metadata")
