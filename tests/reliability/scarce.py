@@ -212,8 +212,16 @@ def judge(project: ScarceProject, done: Done, file: str, before: dict[int, RunSt
     if resumed.status != 0:
         wrong.append(f"{again} failed afterwards: {resumed.text[-600:]}")
     ended = runs_of(project.store)
-    wrong += [f"run {number} is {ended[number].name}" for number in new if done.status and ended[number] is not RunState.FAILED]
-    wrong += [f"run {number} was {state.name} and is {ended[number].name}" for number, state in before.items() if ended[number] is not state]
+    wrong += [
+        f"run {number} is {ended[number].name}"
+        for number in new
+        if done.status and ended[number] is not RunState.FAILED
+    ]
+    wrong += [
+        f"run {number} was {state.name} and is {ended[number].name}"
+        for number, state in before.items()
+        if ended[number] is not state
+    ]
     wrong += check_store(project.store)
     return Outcome(told, wrong)
 
@@ -286,7 +294,11 @@ def campaign(scale: float) -> Tally:
                     count = max(1, round(len(amounts) * scale))
                     for amount in sorted(draw.sample(amounts, count) if count < len(amounts) else amounts):
                         outcome = injection(project, language, lack, amount)
-                        tally.add(f"too few {lack}" if lack == "descriptors" else "disk full", language, outcome.told)
+                        tally.add(
+                            f"too few {lack}" if lack == "descriptors" else "disk full",
+                            language,
+                            outcome.told,
+                        )
                         for one in outcome.findings:
                             tally.find(one)
             finally:

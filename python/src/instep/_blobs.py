@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -80,8 +81,11 @@ class LocalBlobs:
             try:
                 self._objects.put(blob)
             except OSError as err:
+                advice = "Free some space" if err.errno in (errno.ENOSPC, errno.EDQUOT) else "Mend that"
                 raise StoreError(
-                    f"Can't store a blob of {blob.size} bytes: {err}.", digest=blob.hash
+                    f"Can't store {blob.size:,} bytes in {self._objects.root}: {err.strerror}. {advice}, then resume the "
+                    "run.",
+                    digest=blob.hash,
                 ) from err
 
 

@@ -108,8 +108,9 @@ def write_error(text: str) -> None:
     """Writes to stderr, whatever user code has put into `sys.stderr`."""
     flush_streams()
     rest = memoryview(text.encode("utf-8", "backslashreplace"))
-    while rest:
-        rest = rest[os.write(2, rest) :]
+    with contextlib.suppress(OSError):  # a full disk; what it is about is reported to the orchestrator, too
+        while rest:
+            rest = rest[os.write(2, rest) :]
 
 
 def flush_streams() -> None:

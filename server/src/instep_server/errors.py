@@ -5,6 +5,7 @@ InstepError
 ├── RequestError          the caller's mistake, or a verdict that the caller must hear
 ├── StoreError            the store cannot do it
 │   ├── StoreFullError    it has no room left
+│   ├── StoreUnwritableError  it can be read at most
 │   └── StoreDamagedError what it holds is not what was written
 ├── HostError             a host cannot be started, or has ended
 ├── SettingError          an environment variable is not as it must be
@@ -109,6 +110,10 @@ def store_error(err: OSError, path: Path) -> StoreError:
     if err.errno in _NO_ROOM:
         return StoreFullError(f"The disk of {path} is full. Free some space and start again.")
     return StoreError(f"{path} can't be used: {err.strerror}.")
+
+
+class StoreUnwritableError(StoreError):
+    """The store can't be written. Perhaps it can be read."""
 
 
 class HostError(InstepError):

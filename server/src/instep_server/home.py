@@ -8,6 +8,7 @@ may remove it with all that is left of its server.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -17,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from instep_server.errors import StoreError
+from instep_server.errors import StoreUnwritableError
 
 STALE_SECONDS = 60.0
 """How old a file is that nobody is about to take into use any more."""
@@ -81,7 +82,7 @@ class Home:
             The server's lock.
 
         Raises:
-            StoreError: They cannot be made, or the lock cannot be taken.
+            StoreUnwritableError: They cannot be made, or the lock cannot be taken.
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,9 +95,10 @@ class Home:
                 folder.mkdir(parents=True, exist_ok=True)
             self.probe(server_id).write_bytes(probe)
         except OSError as err:
-            raise StoreError(
+            advice = "Free some space, or choose" if err.errno == errno.ENOSPC else "Choose"
+            raise StoreUnwritableError(
                 f"The store {self.root} can't be made or written: {err.strerror}."
-                " Choose another place with INSTEP_HOME."
+                f" {advice} another place with INSTEP_HOME."
             ) from err
         return lock
 
@@ -125,7 +127,7 @@ class OwnerLock:
         path: The server's lock file.
 
     Raises:
-        StoreError: It cannot be locked.
+        StoreUnwritableError: It cannot be locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -135,7 +137,7 @@ class OwnerLock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             new.rename(path)
         except OSError as err:
-            raise StoreError(f"{path} can't be locked: {err.strerror}.") from err
+            raise StoreUnwritableError(f"{path} can't be locked: {err.strerror}.") from err
 
     def release(self) -> None:
         """Gives the lock up."""

@@ -65,6 +65,7 @@ class Orchestrator:
         server_id: Id of this server.
         probe: Content of its probe file.
         settings: What the operator has set.
+        unwritable: Why the store can only be read. None: it can be written.
 
     Attributes:
         server_id: Id of this server.
@@ -80,11 +81,19 @@ class Orchestrator:
         probe: Content of its probe file, which proves that a worker shares the file system.
     """
 
-    def __init__(self, home: Home, server_id: str, probe: bytes, settings: Settings) -> None:
+    def __init__(
+        self,
+        home: Home,
+        server_id: str,
+        probe: bytes,
+        settings: Settings,
+        unwritable: StoreError | None = None,
+    ) -> None:
+        self._unwritable = unwritable
         self.server_id = server_id
         self.home = home
         self.changes = Changes()
-        self.db = Database(home.database, self.changes.announce)
+        self.db = Database(home.database, self.changes.announce, unwritable)
         self.store = ObjectStore(home.objects, home.scratch(server_id))
         self.manifests = Manifests(self.db, self.store)
         self.logs = LogFiles(home.logs)
@@ -131,10 +140,13 @@ class Orchestrator:
         # A full disk can still be read from. Who writes hears of it from the own write, and whoever comes next recovers.
         with contextlib.suppress(StoreError):
             await self.recover()
-            self.home.sweep()
+            if self._unwritable is None:
+                self.home.sweep()
 
     async def recover(self) -> None:
         """Ends runs whose server is gone, unless that was done a moment ago."""
+        if self._unwritable is not None:
+            return
         now = time.monotonic()
         if self._recovered == 0.0 or now > self._recovered + RECOVER_SECONDS:
             self._recovered = now
@@ -303,7 +315,8 @@ class Orchestrator:
         self.launcher.close()
         await self._end_given_up()
         await self.db.close()
-        self.home.clear(self.server_id)
+        if self._unwritable is None:
+            self.home.clear(self.server_id)
 
     def _run_ended(self, key: int, done: asyncio.Future[None]) -> None:
         self._runs.pop(key, None)

@@ -27,8 +27,8 @@ from instep_proto.v1 import (
     worker_service_pb2,
 )
 
-from instep_server.db.opening import prepare
-from instep_server.errors import StoreError
+from instep_server.db.opening import can_be_read, prepare
+from instep_server.errors import StoreError, StoreFullError, StoreUnwritableError
 from instep_server.home import STALE_SECONDS, Home
 from instep_server.orchestrator import Orchestrator, new_id
 from instep_server.room import check_room
@@ -79,9 +79,8 @@ async def serve(arguments: Arguments) -> None:
     server_id = new_id()
     home = Home(arguments.home.resolve())
     probe = os.urandom(PROBE_BYTES)
-    lock = home.make(server_id, probe)
-    prepare(home.database)
-    orchestrator = Orchestrator(home, server_id, probe, settings)
+    lock, unwritable = _prepare(home, server_id, probe)
+    orchestrator = Orchestrator(home, server_id, probe, settings, unwritable)
     path = socket_folder() / f"{server_id[:16]}.sock"
     server = grpc.aio.server(options=CHANNEL_OPTIONS)
     server.add_generic_rpc_handlers(
@@ -105,7 +104,28 @@ async def serve(arguments: Arguments) -> None:
     await orchestrator.shut_down("The command that started the run has ended.")
     await server.stop(0)
     path.unlink(missing_ok=True)
-    lock.release()
+    if lock is not None:
+        lock.release()
+
+
+def _prepare(home: Home, server_id: str, probe: bytes) -> tuple[OwnerLock | None, StoreError | None]:
+    """Makes a store ready to be written, or else to be read: what is there can be looked at on a full disk, too.
+
+    Returns:
+        The server's lock; and why the store can only be read.
+
+    Raises:
+        StoreError: It can be neither written nor read.
+    """
+    lock = None
+    try:
+        lock = home.make(server_id, probe)
+        prepare(home.database)
+    except (StoreUnwritableError, StoreFullError) as err:
+        if not can_be_read(home.database):
+            raise
+        return lock, err
+    return lock, None
 
 
 def socket_folder() -> Path:

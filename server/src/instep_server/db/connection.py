@@ -24,10 +24,11 @@ import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import apsw
 
-from instep_server.errors import StoreDamagedError, StoreError, StoreFullError
+from instep_server.errors import StoreDamagedError, StoreError, StoreFullError, StoreUnwritableError
 
 BUSY_SECONDS = 30.0
 """How long to wait for another server that writes."""
@@ -51,10 +52,14 @@ class Connection(apsw.Connection):
 
     Args:
         path: The database's file. It is made when it is not there.
+        reads_only: Whether nothing is written: neither the file nor, where nobody else has it open, one beside it.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path), statementcachesize=256)
+    def __init__(self, path: Path, *, reads_only: bool = False) -> None:
+        if reads_only:
+            super().__init__(_only_to_read(path), apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        else:
+            super().__init__(str(path), statementcachesize=256)
         self.set_busy_timeout(int(BUSY_SECONDS * 1000))
         self._names: dict[str, tuple[str, ...]] = {}
 
@@ -113,20 +118,27 @@ class Connection(apsw.Connection):
         self.execute("PRAGMA checksum_verification=ON")
 
 
-def connect(path: Path) -> Connection:
+def connect(path: Path, *, reads_only: bool = False) -> Connection:
     """Opens a connection.
 
     Args:
         path: The database's file.
+        reads_only: Whether nothing is to be written.
 
     Raises:
         StoreError: It cannot be opened.
     """
     _load_checksums()
     try:
-        return Connection(path)
+        return Connection(path, reads_only=reads_only)
     except apsw.Error as err:
         raise translated(err, path) from err
+
+
+def _only_to_read(path: Path) -> str:
+    """Names a database to SQLite so that it writes nothing. With a journal, somebody else may be writing."""
+    is_still = not path.with_name(f"{path.name}-wal").exists()
+    return f"file:{quote(str(path))}?{'immutable=1' if is_still else 'mode=ro'}"
 
 
 def lost_commits(connection: Connection, path: Path) -> int:
@@ -223,7 +235,9 @@ def translated(err: apsw.Error, path: Path) -> StoreError:
     if result == apsw.SQLITE_FULL:
         return StoreFullError(f"The disk of {path} is full. Free some space and start again.")
     if result == apsw.SQLITE_READONLY:
-        return StoreError(f"{path} is read-only. Make it writable, or choose another store with INSTEP_HOME.")
+        return StoreUnwritableError(
+            f"{path} is read-only. Make it writable, or choose another store with INSTEP_HOME."
+        )
     if result in (apsw.SQLITE_BUSY, apsw.SQLITE_LOCKED):
         return StoreError(f"{path} was locked by another process for more than {BUSY_SECONDS:.0f} s.")
     if result in (apsw.SQLITE_CORRUPT, apsw.SQLITE_NOTADB) or is_page_damage(err):

@@ -45,13 +45,17 @@ class Database:
     Args:
         path: Its file. The schema must be there.
         on_commit: Called after each commit, with the ids of the runs whose rows were written.
+        unwritable: Why the database can only be read, by which all writes fail. None: it can be written.
     """
 
-    def __init__(self, path: Path, on_commit: Callable[[set[int]], None]) -> None:
+    def __init__(
+        self, path: Path, on_commit: Callable[[set[int]], None], unwritable: StoreError | None = None
+    ) -> None:
         self._path = path
         self._on_commit = on_commit
-        self._writer = connect(path)
-        self._reader = connect(path)
+        self._unwritable = unwritable
+        self._writer = connect(path, reads_only=unwritable is not None)
+        self._reader = connect(path, reads_only=unwritable is not None)
         self._synced: bool | None = None
         self._queue: list[_Write[Any]] = []
         self._given_up: dict[int, StoreError] = {}
@@ -103,6 +107,9 @@ class Database:
         """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         done.add_done_callback(_retrieve)
+        if self._unwritable is not None:
+            done.set_exception(self._unwritable)
+            return done
         self._queue.append(_Write(work, durable, done, run))
         if durable:
             self._start_pump()

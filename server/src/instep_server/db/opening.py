@@ -55,6 +55,21 @@ def prepare(path: Path) -> None:
         migrate(path)
 
 
+def can_be_read(path: Path) -> bool:
+    """Tells whether a database that can't be written is there and can be read by this server.
+
+    Args:
+        path: Its file.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return False
+    try:
+        with contextlib.closing(connect(path, reads_only=True)) as connection:
+            return _version(connection) == _sqlite.SCHEMA_VERSION
+    except (apsw.Error, StoreError):  # why it can't be written says more
+        return False
+
+
 def migrate(path: Path) -> None:
     """Runs the migrations that a database lacks. Imports Alembic, which takes a while.
 
