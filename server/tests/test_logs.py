@@ -63,7 +63,7 @@ def test_append_over_the_limit_cuts_with_a_line_that_says_so(tmp_path: Path) -> 
 
 def test_append_without_a_directory_tells(tmp_path: Path) -> None:
     one = StreamLog(LogStream.STDOUT, tmp_path / "no" / "log", 10)
-    with pytest.raises(StoreError, match="can't be written"):
+    with pytest.raises(StoreError, match="can't be used"):
         one.append(0, b"x")
 
 
@@ -100,7 +100,7 @@ def test_read_tells_when_the_file_is_not_as_recorded(tmp_path: Path) -> None:
     files = LogFiles(tmp_path)
     path = files.path("F", 1, 2, 0, LogStream.STDERR)
     assert path == tmp_path / "F" / "1" / "2.0.stderr"
-    with pytest.raises(StoreError, match="can't be read"):
+    with pytest.raises(StoreError, match="can't be used"):
         files.read(path, 0, 1)
     files.make_folder("F", 1)
     path.write_bytes(b"abc")

@@ -22,7 +22,6 @@ CHAPTERS: tuple[str, ...] = ("messages",)
 CHAPTERS: tuple[str, ...] = ("kill",)
 CHAPTERS: tuple[str, ...] = (
     "kill",
-CHAPTERS: tuple[str, ...] = (
     "hostile",
     "messages",
     "scarce",
