@@ -29,7 +29,7 @@ from instep_proto.v1 import (
 
 from instep_server.db.opening import can_be_read, prepare
 from instep_server.errors import StoreError, StoreFullError, StoreUnwritableError
-from instep_server.home import STALE_SECONDS, Home
+from instep_server.home import STALE_SECONDS, Home, OwnerLock
 from instep_server.orchestrator import Orchestrator, new_id
 from instep_server.room import check_room
 from instep_server.services.control import ControlService
