@@ -120,6 +120,9 @@ failure_kind <- function(condition, otherwise) {
   if (is_out_of_memory(condition)) {
     return("FAILURE_KIND_OUT_OF_MEMORY")
   }
+  if (isTRUE(condition$code %in% c("BLOB_CORRUPT", "BLOB_MISSING"))) {
+    return("FAILURE_KIND_INPUT_MISSING")
+  }
   kinds <- c(
     TimeoutException = "ATTEMPT_TIMEOUT",
     instep_error_value_encode = "OUTPUT_ENCODE",
@@ -186,21 +189,22 @@ report <- function(attempt, outcome, want_next, rounds = 2L) {
   tryCatch(
     complete(attempt, outcome, want_next),
     instep_error_blob_missing = function(condition) {
-      if (rounds == 0L || is.null(outcome$success)) {
+      if (rounds == 0L || is.null(attempt$encoded)) {
         stop(condition)
       }
-      report(attempt, success(attempt, outcome$success$caught), want_next, rounds - 1L)
+      lapply(attempt$encoded, \(encoded) store_manifest(attempt, encoded))
+      report(attempt, outcome, want_next, rounds - 1L)
     }
   )
 }
 
-# Reports how the attempt ended, once: repeats carry the same id.
+# Reports how the attempt ended, once: repeats are the same report with the same id.
 complete <- function(attempt, outcome, want_next = FALSE) {
   shared <- nzchar(attempt$session$object_root)
   flush(stdout())
   flush(stderr())
   keeper_report_(attempt$keeper, !shared)
-  request <- c(outcome, list(
+  attempt$report <- attempt$report %||% c(outcome, list(
     lease_token = attempt$task$lease$lease_token,
     completion_id = paste(attempt$task$lease$lease_id, Sys.getpid(), sep = "-"),
     timings = lapply(names(attempt$timings), \(phase) list(phase = phase, duration_ms = attempt$timings[[phase]])),
@@ -209,7 +213,7 @@ complete <- function(attempt, outcome, want_next = FALSE) {
     want_next = if (want_next) lease_request(lease_wait_ms(attempt$session))
   ))
   the$attempt <- NULL
-  answer <- rpc_retry(attempt$session$connection, "WorkerService/CompleteTask", request, slow = want_next)
+  answer <- rpc_retry(attempt$session$connection, "WorkerService/CompleteTask", attempt$report, slow = want_next)
   keeper_stop_(attempt$keeper)
   answer
 }

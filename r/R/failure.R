@@ -121,6 +121,7 @@ condition_failure <- function(condition, frames = list(), kind = "FAILURE_KIND_U
     },
     details = key_values(c(
       artifact = if (is_string(condition$artifact)) condition$artifact,
+      digest = if (is_string(condition$digest)) condition$digest,
       call = if (!is.null(conditionCall(condition))) call_text(conditionCall(condition))
     )),
     truncated = nchar(message, "bytes") > max_message_bytes || nchar(traceback, "bytes") > max_traceback_bytes

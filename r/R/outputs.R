@@ -19,6 +19,7 @@ success <- function(attempt, caught = NULL) {
   for (name in names(encoded)) {
     heed_losses(attempt$task, name, encoded[[name]]$losses)
   }
+  attempt$encoded <- encoded # for a store that loses blobs before the report arrives
   list(success = list(
     outputs = unname(Map(\(name, value) store_encoded(attempt, name, value), names(encoded), encoded)),
     foreach_count = count,

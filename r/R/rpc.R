@@ -23,14 +23,20 @@ rpc <- function(connection, method, request, timeout_ms = connection$call_ms) {
   message_decode(paste0(name, "Response"), answer$response)
 }
 
-# The same, again and again while the transport is in trouble or the server asks for patience, for at most `total_ms`. The
-# caller's ids make the repeats harmless. A `slow` call is one for which the server may wait or work for long.
+# The same, again and again as persistently() does it. The caller's ids make the repeats harmless. A `slow` call is one
+# for which the server may wait or work for long.
 rpc_retry <- function(connection, method, request, slow = FALSE, total_ms = connection$orphan_ms) {
-  deadline <- process_clock_() + total_ms
   timeout_ms <- connection$call_ms * if (slow) slow_calls else 1L
+  persistently(\() rpc(connection, method, request, timeout_ms), total_ms)
+}
+
+# Calls a function again and again while the transport is in trouble or the server asks for patience, for at most
+# `total_ms`.
+persistently <- function(call, total_ms) {
+  deadline <- process_clock_() + total_ms
   pause <- 0.2
   repeat {
-    answer <- tryCatch(rpc(connection, method, request, timeout_ms), instep_error = identity)
+    answer <- tryCatch(call(), instep_error = identity)
     if (!inherits(answer, "instep_error")) {
       return(answer)
     }
@@ -47,12 +53,15 @@ rpc_retry <- function(connection, method, request, slow = FALSE, total_ms = conn
 slow_calls <- 3L
 waits_for_calls <- 2L
 
-# Whether the same call may succeed later. The codes are DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE and UNKNOWN.
+# Whether the same call may succeed later. Without a verdict it may, but for a call that was given up (CANCELLED), that is
+# too large (RESOURCE_EXHAUSTED) or that the server does not know (UNIMPLEMENTED): other statuses may be those of a proxy.
 is_passing <- function(condition) {
   patient <- paste0("instep_error_", c("concurrent_poll", "overloaded", "write_conflict"))
   inherits(condition, patient) ||
-    (inherits(condition, "instep_error_transport") && condition$code %in% c(2L, 4L, 13L, 14L))
+    (inherits(condition, "instep_error_transport") && !condition$code %in% c(1L, 8L, code_unimplemented))
 }
+
+code_unimplemented <- 12L
 
 # Between 0.8 and 1.2, so that workers that were cut off together do not come back together. Not by R's generator: its
 # state is the user's.

@@ -2,6 +2,11 @@
 
 sdk_version <- function() paste("instep-r", getNamespaceVersion("instep"))
 
+# Optional features of the protocol that workers of R have: see RegisterWorkerRequest.
+worker_capabilities <- c(
+  "instep.cap.attempt_timeout.v1", "instep.cap.catch.v1", "instep.cap.local_objects.v1", "instep.cap.piggyback_next.v1"
+)
+
 # Registers the worker and leases its first task.
 open_session <- function(bootstrap) {
   call_ms <- if (bootstrap$call_ms > 0L) bootstrap$call_ms else 10000L
@@ -10,6 +15,7 @@ open_session <- function(bootstrap) {
     worker_id = bootstrap$worker_id,
     version_min = 1L,
     version_max = 1L,
+    capabilities = worker_capabilities,
     language = "r",
     runtime_version = r_version(),
     sdk = sdk_version(),
@@ -35,17 +41,19 @@ lease_request <- function(wait_ms) {
 # How long the server may wait for a task, in milliseconds.
 lease_wait_ms <- function(session) session$connection$call_ms * waits_for_calls
 
-# Leases the next task. Blocks until there is one; NULL when there will be none.
+# Leases the next task. Blocks until there is one; NULL when there will be none. An answer that a newer server gives
+# closes the session.
 next_task <- function(session, lease) {
   repeat {
     if (!is.null(lease$task)) {
       return(lease$task)
     }
+    if (!is.null(lease$drain)) {
+      return(NULL)
+    }
     if (is.null(lease$none)) {
-      if (is.null(lease$drain)) {
-        request <- list(reason = "The worker does not know this answer to LeaseTask.") # of a newer orchestrator
-        rpc_retry(session$connection, "WorkerService/CloseWorker", request)
-      }
+      reason <- "The worker does not know this answer to LeaseTask." # of a newer orchestrator
+      rpc_retry(session$connection, "WorkerService/CloseWorker", list(reason = reason))
       return(NULL)
     }
     Sys.sleep(lease$none$retry_after_ms / 1000)

@@ -60,10 +60,14 @@ translate_decoding <- function(decoding, name, heed, error_call) {
   losses <- list()
   decoded <- tryCatch(
     withCallingHandlers(decoding, instep_loss = \(cnd) losses[[length(losses) + 1L]] <<- cnd$loss),
-    instep_error = \(cnd) stop(cnd),
+    instep_error = \(cnd) list(raised = cnd), # not raised here, where the handler of `error` would take it
     instep_type_failure = \(cnd) list(error = cnd),
     error = \(cnd) abort_value_decode(list(code = "FAILED"), name, error_call, parent = cnd)
   )
+  if (!is.null(decoded$raised)) {
+    decoded$raised$artifact <- decoded$raised$artifact %||% name
+    stop(decoded$raised)
+  }
   if (!is.null(decoded$error)) abort_value_decode(decoded$error, name, error_call, parent = decoded$error$parent)
   named <- lapply(losses, \(loss) utils::modifyList(loss, list(path = paste0("self$", name, loss$path))))
   heed(distinct_losses(named), name)
@@ -78,7 +82,8 @@ abort_value_decode <- function(error, name, error_call, parent = NULL) {
   cli::cli_abort(
     c("Can't read artifact {.field {name}}.", x = if (nzchar(text)) "{text}"),
     class = c("instep_error_value_decode", "instep_error"),
-    artifact = name, path = path, code = error$code, parent = parent, call = error_call
+    artifact = name, path = path, code = error$code, digest = if (nzchar(error$digest %||% "")) error$digest,
+    parent = parent, call = error_call
   )
 }
 

@@ -5,8 +5,13 @@ object_put <- function(root, blob) {
   !is.null(blob$data) && object_put_(root, blob$hash, blob$size, blob$data)
 }
 
-# Bytes of a blob of encode_value(), to send it piece by piece.
-blob_bytes <- function(blob, offset = 0, size = blob$size) blob_bytes_(blob$data, offset, size)
+# Bytes of a blob, of encode_value() or list(hash, size, data = raw), to send it piece by piece.
+blob_bytes <- function(blob, offset = 0, size = blob$size) {
+  if (!is.raw(blob$data)) {
+    return(blob_bytes_(blob$data, offset, size))
+  }
+  blob$data[seq_len(max(min(size, blob$size - offset), 0)) + offset]
+}
 
 # The content address of bytes.
 digest_of <- function(bytes) list(hash = blake3_(bytes), size = length(bytes))

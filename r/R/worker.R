@@ -84,6 +84,7 @@ work_and_exit <- function(bootstrap, problem, leave) {
     instep_error_token_unknown = exit_with(exit_auth),
     instep_error_token_expired = exit_with(exit_auth),
     instep_error_token_scope = exit_with(exit_auth),
+    instep_error_transport = \(cnd) exit_with(if (cnd$code == code_unimplemented) exit_version else exit_lost)(cnd),
     error = exit_with(exit_failure)
   )
   leave(status)

@@ -32,7 +32,7 @@ void verify(Span bytes, const Digest& digest) {
   Blake3 hasher;
   hasher.update(bytes.data, bytes.size);
   if (hash_text(hasher.finish()) != digest.hash) {
-    throw DecodeError("BLOB_CORRUPT", "The bytes of blob " + digest.hash + " do not have this hash.");
+    throw DecodeError("BLOB_CORRUPT", digest.hash, "The bytes of blob " + digest.hash + " do not have this hash.");
   }
 }
 
@@ -44,25 +44,26 @@ struct File {
   }
 };
 
-[[noreturn]] void fail(const std::string& path) {
-  throw DecodeError("BLOB_MISSING", "The stored file " + path + " can't be read: " + std::strerror(errno) + ".");
+[[noreturn]] void fail(const std::string& path, const Digest& digest) {
+  throw DecodeError("BLOB_MISSING", digest.hash, "The stored file " + path + " can't be read: " + std::strerror(errno) + ".");
 }
 
 }  // namespace
 
 Span BlobReader::map_file(const std::string& path, const Digest& digest) {
   const File file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.descriptor < 0) fail(path);
+  if (file.descriptor < 0) fail(path, digest);
   struct stat status;
-  if (fstat(file.descriptor, &status) != 0) fail(path);
+  if (fstat(file.descriptor, &status) != 0) fail(path, digest);
   if (status.st_size != digest.size) {
-    throw DecodeError("BLOB_CORRUPT", "The stored file " + path + " has " + std::to_string(status.st_size) +
-                                          " bytes, and not the " + std::to_string(digest.size) + " of its digest.");
+    throw DecodeError("BLOB_CORRUPT", digest.hash,
+                      "The stored file " + path + " has " + std::to_string(status.st_size) +
+                          " bytes, and not the " + std::to_string(digest.size) + " of its digest.");
   }
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return {};
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor, 0);
-  if (address == MAP_FAILED) fail(path);
+  if (address == MAP_FAILED) fail(path, digest);
   mappings_.emplace_back(new Mapping{address, size});
   madvise(address, size, MADV_SEQUENTIAL);
   return {static_cast<const std::uint8_t*>(address), size};
@@ -86,7 +87,7 @@ Span BlobReader::read(const Digest& digest) {
   if (TYPEOF(answer) == RAWSXP) {
     bytes = {RAW(answer), static_cast<std::size_t>(XLENGTH(answer))};
     if (bytes.size != static_cast<std::size_t>(digest.size)) {
-      throw DecodeError("BLOB_CORRUPT", "Blob " + digest.hash + " has a wrong size.");
+      throw DecodeError("BLOB_CORRUPT", digest.hash, "Blob " + digest.hash + " has a wrong size.");
     }
     raws_.push_back(answer);
   } else {

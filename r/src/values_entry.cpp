@@ -30,7 +30,7 @@ list guarded(Body&& body) {
     return list({"error"_nm = list({"code"_nm = error.code, "path"_nm = error.path, "message"_nm = error.what()})});
   } catch (const instep::DecodeError& error) {
     return list({"error"_nm = list({"code"_nm = error.code, "path"_nm = error.path.value_or(""),
-                                    "message"_nm = error.what()})});
+                                    "digest"_nm = error.digest, "message"_nm = error.what()})});
   }
 }
 

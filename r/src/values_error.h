@@ -27,7 +27,13 @@ class DecodeError : public std::runtime_error {
   // Bytes that break the rules of the format.
   explicit DecodeError(const std::string& message) : DecodeError("MALFORMED", message) {}
 
+  // A blob that is missing or damaged.
+  DecodeError(std::string code, std::string digest, const std::string& message)
+      : std::runtime_error(message), code(std::move(code)), digest(std::move(digest)) {}
+
   std::string code;
+  // Hash of the blob. Empty: the error is not about one.
+  std::string digest;
   // Where in the value, such as `$fits[[3]]`; the caller knows its name. Nothing until somebody who knows has said it.
   std::optional<std::string> path;
 };
