@@ -16,6 +16,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cpp11.hpp>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <mutex>
@@ -69,6 +70,22 @@ int get_small(const pb::Message& message, const char* name) {
 
 bool get_flag(const pb::Message& message, const char* name) {
   return message.GetReflection()->GetBool(message, field(message, name));
+}
+
+void set_flag(pb::Message* message, const char* name, bool value) {
+  message->GetReflection()->SetBool(message, field(*message, name), value);
+}
+
+// A fact about a verdict, from the metadata of an ErrorDetail. Empty: it is not there.
+std::string fact_of(const pb::Message& detail, const std::string& key) {
+  const pb::FieldDescriptor* entries = field(detail, "metadata");
+  for (int i = 0; i < detail.GetReflection()->FieldSize(detail, entries); ++i) {
+    const pb::Message& entry = detail.GetReflection()->GetRepeatedMessage(detail, entries, i);
+    if (entry.GetReflection()->GetString(entry, field(entry, "key")) == key) {
+      return entry.GetReflection()->GetString(entry, field(entry, "value"));
+    }
+  }
+  return "";
 }
 
 // Name of the reason of a verdict, such as ERROR_REASON_LEASE_LOST. Empty without a verdict.
@@ -192,11 +209,11 @@ class Keeper {
     return true;
   }
 
-  // Sends all that is left of the logs, again and again until the orphan limit.
+  // Sends all that is left of the logs, and that they end, again and again until the orphan limit.
   void send_rest() {
     const Clock::time_point give_up = Clock::now() + orphan_limit_;
     Milliseconds pause = kFirstPause;
-    while (!send_logs() && Clock::now() + pause < give_up) {
+    while (!(send_logs() && send_ends()) && Clock::now() + pause < give_up) {
       std::this_thread::sleep_for(pause);
       pause = std::min(2 * pause, kLongestPause);
     }
@@ -204,6 +221,15 @@ class Keeper {
 
  private:
   enum class Sent { kAll, kMore, kTrouble };
+
+  // Says that the logs have ended. False: not all of it could be said.
+  bool send_ends() {
+    std::lock_guard<std::mutex> lock(log_mutex_);
+    for (Spool& spool : spools_) {
+      if (!spool.file.empty() && !spool.closed && append(&spool, "", true) != Sent::kAll) return false;
+    }
+    return true;
+  }
 
   void keep() {
     is_keeper = true;
@@ -298,6 +324,7 @@ class Keeper {
     if (!cancelled_.exchange(true) && heeds_) pthread_kill(r_thread_, SIGINT);
   }
 
+  // Sends the next bytes of a spool file.
   Sent send_chunk(Spool* spool) {
     int fd = ::open(spool->file.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return Sent::kAll;
@@ -306,20 +333,37 @@ class Keeper {
     ::close(fd);
     if (count <= 0) return Sent::kAll;
     data.resize(static_cast<size_t>(count));
+    const int64_t before = spool->offset;
+    const Sent sent = append(spool, data, false);
+    if (sent != Sent::kAll) return sent;
+    return spool->offset > before && data.size() == kLogChunk ? Sent::kMore : Sent::kAll;
+  }
+
+  // Appends to a log. kMore: the log goes on elsewhere, where the spool is now.
+  Sent append(Spool* spool, const std::string& data, bool end) {
     std::unique_ptr<pb::Message> request = instep::new_message("AppendLogsRequest");
     set_bytes(request.get(), "lease_token", lease_token_);
     set_enum(request.get(), "stream", spool->stream);
     set_number(request.get(), "offset", spool->offset);
     set_bytes(request.get(), "data", data);
+    set_flag(request.get(), "end", end);
     instep::Answer answer = call(kAppendLogs, *request);
-    if (!answer.status.ok()) return answer.detail.empty() ? Sent::kTrouble : Sent::kAll;
+    if (!answer.status.ok()) return heed_refusal(answer, spool);
     std::unique_ptr<pb::Message> response = instep::new_message("AppendLogsResponse");
     if (!response->ParseFromString(answer.response)) return Sent::kAll;
-    int64_t next = get_number(*response, "next_offset");
-    bool forward = next > spool->offset;
-    spool->offset = next;
-    spool->closed = get_flag(*response, "closed");
-    return forward && data.size() == kLogChunk ? Sent::kMore : Sent::kAll;
+    spool->offset = get_number(*response, "next_offset");
+    spool->closed = end || get_flag(*response, "closed");
+    return Sent::kAll;
+  }
+
+  Sent heed_refusal(const instep::Answer& answer, Spool* spool) {
+    std::unique_ptr<pb::Message> detail = instep::new_message("ErrorDetail");
+    const std::string reason = reason_of(answer, detail.get());
+    if (reason.empty() || reason == "ERROR_REASON_OVERLOADED") return Sent::kTrouble;
+    const std::string expected = reason == "ERROR_REASON_LOG_OFFSET" ? fact_of(*detail, "expected") : "";
+    if (expected.empty()) return Sent::kAll;
+    spool->offset = std::strtoll(expected.c_str(), nullptr, 10);
+    return Sent::kMore;
   }
 
   const std::shared_ptr<grpc::Channel> channel_;
