@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from project import Project
+from typescript import LIBRARY, need_build
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -54,13 +55,18 @@ def test_every_small_example_is_found() -> None:
         "catch",
         "switch",
         "config",
+        "three_languages",
     }
-    assert len(SMALL) == 24
+    assert len(SMALL) == 26
 
 
 @pytest.mark.parametrize("path", SMALL, ids=lambda path: path.name)
 def test_example_prints_what_its_header_says(project: Project, path: Path) -> None:
     folder = Path("examples", path.parent.name)
+    if path.parent.name == "three_languages":
+        need_build()
+        (project.folder / "examples").mkdir()
+        (project.folder / "examples/typescript").symlink_to(LIBRARY)
     shutil.copytree(path.parent, project.folder / folder, ignore=shutil.ignore_patterns(".instep"))
     commands, promised = header(path)
     fails = [path.stem == "resume" and words[1:] == ["run"] for words in commands]

@@ -13,7 +13,7 @@ const TRACEBACK_BYTES = 48 * 1024; // with message, frames and causes it stays b
 const CAUSES = 8;
 const FRAMES = 50;
 // This library, whether or not a source map tells its places, and Node itself.
-const OWN = new RegExp(`${dirname(__dirname).replace(/[^\\w/]/g, "\\$&")}/(src|build|node_modules)/|node:internal`);
+const OWN = new RegExp(`${dirname(__dirname).replace(/[^\w/]/g, "\\$&")}/(src|build|node_modules)/|node:internal`);
 const FRAME = /^\s+at (?:(?:async )?(.*?) \()?((?:file:\/\/)?\/.*?|node:.*?):(\d+):\d+\)?$/;
 
 /** Turns what was thrown into a failure.

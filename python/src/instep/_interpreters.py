@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+PROMPTS = {"python": "Python", "r": "R"}
+"""Names of the languages of which `debug` opens a prompt."""
+
 R_OPTIONS = ("--no-echo", "--no-save", "--no-restore", "-e")
 """What Rscript takes before an expression."""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from instep._client import Flow
     from instep._past_task import PastTask
 
-LANGUAGES = {"python": "Python", "r": "R"}
-
 _Decorated = TypeVar("_Decorated", bound="Callable[..., Any]")
 
 
@@ -72,7 +70,7 @@ def show_past(past: PastTask) -> None:
         past: The task.
     """
     step, attempt = past.step, past.attempt
-    language = LANGUAGES.get(step.entry_point.language, step.entry_point.language)
+    language = _interpreters.PROMPTS.get(step.entry_point.language, step.entry_point.language)
     failed = attempt.HasField("failure")
     how = "failed" if failed else "succeeded"
     click.secho(f"Task {past.path} ({language}), attempt {attempt.number}, {how}.", bold=True)
@@ -110,7 +108,7 @@ def debug(past: PastTask, home: Path, command: str | None, leave: Callable[[], N
         InterpreterFailedError: The interpreter can't be started.
     """
     language = past.step.entry_point.language
-    if language not in LANGUAGES:
+    if language not in _interpreters.PROMPTS:
         raise UsageError(
             f"There is no prompt of {language}: debug opens one of Python or R. To see step {past.step.name!r} run again, "
             "with what it prints, use rerun."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from instep_proto.v1 import control_service_pb2 as pb
 
+from instep import _interpreters
 from instep._format import counted, language_mark
 from instep._progress import failure_text
 from instep._run_view import TASK_FAILED
@@ -58,7 +59,8 @@ def _report_task(session: Session, run: Run, graph: Graph, task: TaskRecord) -> 
     program = session.flow.program
     if program:
         _hint("To see what the task wrote:", f"{program} logs {path}")
-        _hint("To look into it:", f"{program} debug {path}")
+        look = "debug" if _language(graph, task.step) in _interpreters.PROMPTS else "rerun"
+        _hint("To look into it:", f"{program} {look} {path}")
         # Without a name, resume goes on from the last run that was itself no resumed one.
         origin = f" --origin-run-id {run.run_id}" if run.origin_run_id else ""
         _hint("To go on from here:", f"{program} resume{origin}")
@@ -74,9 +76,13 @@ def _place(run: Run, graph: Graph, task: TaskRecord | None) -> str:
     step = task.step if task is not None else run.failed_step
     if not step:
         return ""
-    language = next((entry.entry_point.language for entry in graph.steps if entry.name == step), "")
+    language = _language(graph, step)
     name = f" ({language_mark(language)[0]})" if language else ""
     return f" in step {step!r}{name}" + (f", task {task.task_id}" if task is not None else "")
+
+
+def _language(graph: Graph, step: str) -> str:
+    return next((entry.entry_point.language for entry in graph.steps if entry.name == step), "")
 
 
 def _task(session: Session, run: Run) -> TaskRecord | None:
