@@ -9,6 +9,11 @@ import { type Loss, ValueError } from "./values/manifest";
 const INLINE_BYTES = 64 * 1024;
 const ALL_INLINE_BYTES = 512 * 1024;
 const RESERVED = new Set(["foreach_stack", "index", "input", "merge_artifacts", "next"]);
+const FIXED = new Map<unknown, string>([
+  ["INPUT_KIND_PARAMETER", "a parameter of the flow"],
+  ["INPUT_KIND_CONSTANT", "a constant of the flow"],
+  ["INPUT_KIND_CONFIG", "a config of the flow"],
+]);
 
 /** What a running task can read, and what it leaves behind. */
 export class Artifacts {
@@ -30,6 +35,11 @@ export class Artifacts {
 
   has(name: string): boolean {
     this.reads.add(name);
+    return this.knows(name);
+  }
+
+  /** Says whether a name can be read, without taking note that user code looked. */
+  knows(name: string): boolean {
     return this.values.has(name) || this.inputs.has(name);
   }
 
@@ -40,7 +50,9 @@ export class Artifacts {
 
   get(name: string): unknown {
     if (!this.has(name)) {
-      const why = this.task.is_join ? "in a join, take it from inputs" : `no step before '${this.task.step}' has set it`;
+      const why = this.task.is_join
+        ? "in a join, take it from inputs"
+        : `no step before '${this.task.step}' has set it`;
       throw new Error(`Flow '${this.task.flow}' has no attribute '${name}': ${why}.`);
     }
     if (!this.values.has(name)) this.values.set(name, this.decode(this.inputs.get(name)!));
@@ -71,9 +83,11 @@ export class Artifacts {
     const taken = new Map<string, Input>();
     for (const input of joins.flatMap((join) => join.artifacts)) {
       const isSet = this.assigned.has(input.name) || exclude.includes(input.name);
-      if (input.kind !== "INPUT_KIND_ARTIFACT" || input.name.startsWith("_") || isSet) continue;
+      if (FIXED.has(input.kind) || input.name.startsWith("_") || isSet) continue;
       if ((taken.get(input.name) ?? input).artifact.hash !== input.artifact.hash) {
-        throw new Error(`Step '${this.task.step}' can't merge '${input.name}': the inputs differ in it. Assign it before.`);
+        throw new Error(
+          `Step '${this.task.step}' can't merge '${input.name}': the inputs differ in it. Assign it before.`,
+        );
       }
       taken.set(input.name, input);
     }
@@ -88,7 +102,7 @@ export class Artifacts {
     const losses: Loss[] = [];
     const value = decodeValue(input.name, this.store.manifest(input), this.store.fetch, losses);
     this.heed(input.name, losses);
-    return value;
+    return FIXED.has(input.kind) ? frozen(value) : value;
   }
 
   /** Stores all that was assigned or changed. Nothing is written before all of it is known to be storable. */
@@ -120,7 +134,7 @@ export class Artifacts {
   private hasChanged(name: string): boolean {
     const input = this.inputs.get(name);
     const value = this.values.get(name);
-    if (input?.kind !== "INPUT_KIND_ARTIFACT" || typeof value !== "object" || value === null) return false;
+    if (input === undefined || FIXED.has(input.kind) || typeof value !== "object" || value === null) return false;
     const fresh = decodeValue(name, this.store.manifest(input), this.store.fetch);
     const isChanged = encodeValue(name, value).digest.hash !== encodeValue(name, fresh).digest.hash;
     if (isChanged) this.forwarded.delete(name);
@@ -135,7 +149,15 @@ export class Artifacts {
       else this.blobs.push({ digest, bytes: manifest });
       this.blobs.push(...blobs);
       const named = blobs.map((blob) => blob.digest);
-      return { name, artifact: digest, manifest: isInline ? manifest : Buffer.alloc(0), portable, summary, blobs: named, type };
+      return {
+        name,
+        artifact: digest,
+        manifest: isInline ? manifest : Buffer.alloc(0),
+        portable,
+        summary,
+        blobs: named,
+        type,
+      };
     });
     await this.store.put(this.blobs);
     return outputs;
@@ -155,10 +177,16 @@ export class Artifacts {
   }
 
   private refuseFixed(name: string): void {
-    const kind = this.inputs.get(name)?.kind ?? "INPUT_KIND_ARTIFACT";
-    const what = RESERVED.has(name) ? "Instep's own" : `a ${String(kind).slice("INPUT_KIND_".length).toLowerCase()} of the flow`;
-    if (RESERVED.has(name) || kind !== "INPUT_KIND_ARTIFACT") {
+    const what = RESERVED.has(name) ? "Instep's own" : FIXED.get(this.inputs.get(name)?.kind);
+    if (what !== undefined) {
       throw new Error(`Step '${this.task.step}' can't modify self.${name}: it is ${what}. Use another name.`);
     }
   }
+}
+
+/** Makes a value that steps may only read. */
+function frozen(value: unknown): unknown {
+  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype;
+  if (isPlain) Object.values(value as object).forEach(frozen);
+  return isPlain ? Object.freeze(value) : value;
 }

@@ -63,7 +63,8 @@ export class Attempt {
   private readonly controller = new AbortController();
   private isInUserCode = false;
   private isLeaseNeeded = true;
-  private interrupt: (error: unknown) => void = () => {};
+  private interruption?: { error: unknown };
+  private onInterrupted = () => {};
   private runMs = 0;
 
   constructor(
@@ -105,29 +106,37 @@ export class Attempt {
     await this.artifacts.storeAgain();
   }
 
+  /** Ends user code as far as it lets itself be ended, also when it has not begun: its error becomes the outcome. */
+  interrupt(error: unknown): void {
+    this.interruption ??= { error };
+    this.onInterrupted();
+    const isTooLate = this.runMs > 0 && !(error instanceof Cancelled);
+    if (isTooLate) process.stderr.write(describe(error, "FAILURE_KIND_USER_ERROR").traceback);
+  }
+
+  /** Asks the orchestrator why it has sent a signal. */
+  ask(): void {
+    this.keeper.ask();
+  }
+
   /** Ends what keeps the lease. The report was answered. */
   async close(): Promise<void> {
     await this.keeper.stop();
   }
 
   private async outcome(): Promise<Outcome> {
-    const onCrash = (error: unknown) => this.interrupt(error); // also of a promise that user code does not wait for
-    const onInterrupt = () => this.keeper.ask(); // the orchestrator sends SIGINT: it has something to say
-    process.on("uncaughtException", onCrash).on("SIGINT", onInterrupt);
     try {
       return this.task.catch?.only_handle ? await this.success(this.lastFailure()) : await this.execute();
     } catch (error) {
       return await this.endedBy(error);
-    } finally {
-      this.interrupt = () => {};
-      process.off("uncaughtException", onCrash);
     }
   }
 
   private async execute(): Promise<Outcome> {
     const { task, artifacts } = this;
     const code = task.entry_point.function && this.steps[task.entry_point.function];
-    if (!code || stem(task.entry_point.file) !== stem(programFile())) return { failure: describe(new Error(this.lacking()), "FAILURE_KIND_CODE_LOAD") };
+    if (!code || stem(task.entry_point.file) !== stem(programFile()))
+      return { failure: describe(new Error(this.lacking()), "FAILURE_KIND_CODE_LOAD") };
     const joins = await this.joins();
     const inputs = [task.inputs, ...joins.map((join) => join.artifacts), task.foreach.map((level) => level.items)];
     await this.store.prepare(inputs.flat());
@@ -139,7 +148,10 @@ export class Attempt {
       attempt: task.attempt,
       signal: this.controller.signal,
     };
-    const arguments_ = [selfOf(task, artifacts), task.is_join ? inputsOf(joins, task.inputs, artifacts) : undefined] as const;
+    const arguments_ = [
+      selfOf(task, artifacts),
+      task.is_join ? inputsOf(joins, task.inputs, artifacts) : undefined,
+    ] as const;
     this.keeper.phase = "RUNNING";
     this.isInUserCode = true;
     const started = performance.now();
@@ -152,20 +164,23 @@ export class Attempt {
 
   /** Waits for user code, or for what ends it: a cancel, its limit, an error that nobody waits for. */
   private async unlessInterrupted(userCode: () => Promise<unknown>): Promise<void> {
+    if (this.interruption) throw this.interruption.error;
     let timer: NodeJS.Timeout | undefined;
     const interrupted = new Promise<never>((_, reject) => {
-      this.interrupt = (error) => {
+      this.onInterrupted = () => {
         this.isAbandoned = true;
-        this.controller.abort(error);
-        reject(error);
+        this.controller.abort(this.interruption?.error);
+        reject(this.interruption?.error);
       };
       const { attempt_timeout_ms: limit, step } = this.task;
-      const overran = () => this.interrupt(new TimeoutException(`Step '${step}' took longer than ${limit / 1000} s, its limit.`));
+      const overran = () =>
+        this.interrupt(new TimeoutException(`Step '${step}' took longer than ${limit / 1000} s, its limit.`));
       if (limit > 0) timer = setTimeout(overran, limit);
     });
     try {
       await Promise.race([userCode(), interrupted]);
     } finally {
+      this.onInterrupted = () => {};
       clearTimeout(timer);
     }
   }
@@ -177,7 +192,16 @@ export class Attempt {
     const outputs = await artifacts.outputs();
     const deleted = [...artifacts.deleted].sort();
     const reads = [...artifacts.reads].sort();
-    return { success: { ...choice, outputs, deleted, reads, forwarded: [...artifacts.forwarded.values()], ...(caught && { caught }) } };
+    return {
+      success: {
+        ...choice,
+        outputs,
+        deleted,
+        reads,
+        forwarded: [...artifacts.forwarded.values()],
+        ...(caught && { caught }),
+      },
+    };
   }
 
   private async endedBy(error: unknown): Promise<Outcome> {
@@ -187,7 +211,11 @@ export class Attempt {
     const failure = describe(
       error,
       kind ?? (this.isInUserCode ? "FAILURE_KIND_USER_ERROR" : "FAILURE_KIND_INTERNAL"),
-      error instanceof ValueError ? { artifact: error.artifact } : error instanceof StoreError ? { digest: error.digest } : {},
+      error instanceof ValueError
+        ? { artifact: error.artifact }
+        : error instanceof StoreError
+          ? { digest: error.digest }
+          : {},
     );
     const { task } = this;
     const isLast = task.catch !== null && task.attempt >= task.max_attempts - 1;
@@ -204,7 +232,8 @@ export class Attempt {
   private choose(): { foreach_count?: number; switch_case?: number } {
     const { transition, step } = this.task;
     const named = (name: string) => {
-      if (!this.artifacts.has(name)) throw new TransitionError(`Step '${step}' goes on by self.${name}, but no step has set it.`);
+      if (!this.artifacts.has(name))
+        throw new TransitionError(`Step '${step}' goes on by self.${name}, but no step has set it.`);
       return this.artifacts.get(name);
     };
     if (transition.kind === "TRANSITION_KIND_FOREACH") {
@@ -214,9 +243,13 @@ export class Attempt {
         if (foreach_count > 0) return { foreach_count };
       } catch (error) {
         if (error instanceof TransitionError) throw error;
-        throw new TransitionError(`Step '${step}' can't spread the items of self.${name}: ${(error as Error).message}.`);
+        throw new TransitionError(
+          `Step '${step}' can't spread the items of self.${name}: ${(error as Error).message}.`,
+        );
       }
-      throw new TransitionError(`Step '${step}' spreads the items of self.${name}, which produced zero splits: it is empty.`);
+      throw new TransitionError(
+        `Step '${step}' spreads the items of self.${name}, which produced zero splits: it is empty.`,
+      );
     }
     if (transition.kind === "TRANSITION_KIND_SWITCH") {
       const value = named(transition.condition);
@@ -224,16 +257,21 @@ export class Attempt {
       const switch_case = keys.lastIndexOf(value);
       if (switch_case >= 0) return { switch_case };
       const shown = JSON.stringify(value);
-      throw new TransitionError(`Step '${step}' chooses by self.${transition.condition}, but that is ${shown}, which is none of its cases: ${keys.join(", ")}.`);
+      throw new TransitionError(
+        `Step '${step}' chooses by self.${transition.condition}, but that is ${shown}, which is none of its cases: ${keys.join(", ")}.`,
+      );
     }
     return {};
   }
 
   private async joins(): Promise<JoinInput[]> {
     const joins = [...this.task.joins];
-    for (let position = this.task.joins_next; position !== undefined; ) {
+    for (let position = this.task.joins_next; position !== undefined;) {
       const request = { lease_token: this.task.lease.lease_token, position };
-      const page = await this.session.call<{ joins: JoinInput[]; joins_next?: number }>("WorkerService/ListJoinInputs", request);
+      const page = await this.session.call<{ joins: JoinInput[]; joins_next?: number }>(
+        "WorkerService/ListJoinInputs",
+        request,
+      );
       joins.push(...page.joins);
       position = page.joins_next;
     }
@@ -254,7 +292,14 @@ export class Attempt {
     if (last && last.classes.length > 0) return last;
     const why = last?.message ?? "It is not known why.";
     const message = `Step '${step}' failed in ${attempt} attempts, the last one without raising an error. ${why}`;
-    return { kind: "FAILURE_KIND_WORKER_LOST", language: "", classes: ["FailureHandledByCatch"], message, traceback: "", cause: last };
+    return {
+      kind: "FAILURE_KIND_WORKER_LOST",
+      language: "",
+      classes: ["FailureHandledByCatch"],
+      message,
+      traceback: "",
+      cause: last,
+    };
   }
 
   private lacking(): string {

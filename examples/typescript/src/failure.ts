@@ -23,7 +23,9 @@ const FRAME = /^\s+at (?:(?:async )?(.*?) \()?((?:file:\/\/)?\/.*?|node:.*?):(\d
 export function describe(error: unknown, kind: string, details: Record<string, string> = {}): Failure {
   const own = kind === "FAILURE_KIND_INTERNAL";
   const failure = level(error, kind, own);
-  const traceback = chain(error).map((one, depth) => `${depth ? "Caused by: " : ""}${render(one, own)}\n`).join("");
+  const traceback = chain(error)
+    .map((one, depth) => `${depth ? "Caused by: " : ""}${render(one, own)}\n`)
+    .join("");
   failure.traceback = cut(traceback, TRACEBACK_BYTES);
   failure.truncated = failure.traceback.length < traceback.length;
   failure.details = Object.entries(details).map(([key, value]) => ({ key, value }));
@@ -41,7 +43,7 @@ export function exceptionOf(failure: Failure): TaskException {
 
 function chain(error: unknown): unknown[] {
   const levels = [error];
-  for (let next = error; next instanceof Error && next.cause !== undefined && levels.length <= CAUSES; ) {
+  for (let next = error; next instanceof Error && next.cause !== undefined && levels.length <= CAUSES;) {
     next = next.cause;
     if (levels.includes(next)) break;
     levels.push(next);
@@ -76,12 +78,20 @@ function render(error: unknown, own: boolean): string {
 
 /** Gives the call stack, outermost call first, with places in TypeScript where a source map tells them. */
 function frames(error: unknown, own: boolean): Frame[] {
-  const found = lines(error, own).slice(0, FRAMES).map((text): Frame => {
-    const [, name = "", place = "", line = "0"] = FRAME.exec(text) ?? [];
-    const file = place.startsWith("file://") ? fileURLToPath(place) : place;
-    const user_code = file.startsWith("/") && !file.includes("/node_modules/") && !OWN.test(file);
-    return { function: name, file, line: Number(line), source_line: user_code ? sourceLine(file, Number(line)) : "", user_code };
-  });
+  const found = lines(error, own)
+    .slice(0, FRAMES)
+    .map((text): Frame => {
+      const [, name = "", place = "", line = "0"] = FRAME.exec(text) ?? [];
+      const file = place.startsWith("file://") ? fileURLToPath(place) : place;
+      const user_code = file.startsWith("/") && !file.includes("/node_modules/") && !OWN.test(file);
+      return {
+        function: name,
+        file,
+        line: Number(line),
+        source_line: user_code ? sourceLine(file, Number(line)) : "",
+        user_code,
+      };
+    });
   return found.reverse();
 }
 

@@ -27,7 +27,10 @@ export function serve(fd: number, steps: Steps): void {
   };
   writeSync(fd, frame(encode("HostEvent", { loaded })));
   const pipe = new Socket({ fd, readable: true });
-  pipe.on("close", () => process.exit(0)).on("error", () => process.exit(0)).resume();
+  pipe
+    .on("close", () => process.exit(0))
+    .on("error", () => process.exit(0))
+    .resume();
 }
 
 /** Digests all files that the program has loaded and that are neither ours nor a package's. */

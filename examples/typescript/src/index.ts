@@ -26,8 +26,12 @@ export function host(steps: Steps): void {
     import("./worker").then(({ work }) => work(Number(workerFd), steps));
   } else {
     const names = Object.keys(steps).join(", ");
-    process.stderr.write(`This program holds steps of flows: ${names}. Instep runs it for a flow that names one of them:\n`);
-    process.stderr.write(`  program_function(${JSON.stringify(process.argv[1])}, ${JSON.stringify(Object.keys(steps)[0])})\n`);
+    process.stderr.write(
+      `This program holds steps of flows: ${names}. Instep runs it for a flow that names one of them:\n`,
+    );
+    process.stderr.write(
+      `  program_function(${JSON.stringify(process.argv[1])}, ${JSON.stringify(Object.keys(steps)[0])})\n`,
+    );
     process.exitCode = EXIT_USAGE;
   }
 }

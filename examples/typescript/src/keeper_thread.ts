@@ -24,12 +24,17 @@ async function keep(): Promise<void> {
   const { CallError, Session } = await import("./session");
   const session = new Session(data.endpoint, Buffer.from(data.sessionToken), data.callMs);
   const leaseToken = Buffer.from(data.leaseToken);
-  const logs = [data.stdoutFile, data.stderrFile].map((file, at) => ({ file, stream: at + 1, offset: 0, isClosed: file === "" }));
+  const logs = [data.stdoutFile, data.stderrFile].map((file, at) => ({
+    file,
+    stream: at + 1,
+    offset: 0,
+    isClosed: file === "",
+  }));
   let interval = data.heartbeatMs;
   let nextBeat = 0;
   let answered = performance.now();
   let isCancelled = false;
-  for (let seq = 1; ; ) {
+  for (let seq = 1; ;) {
     try {
       if (isAsked || performance.now() >= nextBeat) {
         const answer = await session.call<{ heartbeat_ms: number; directive: string | number; cancel_reason: string }>(

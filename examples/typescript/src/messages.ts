@@ -16,7 +16,10 @@ function typeOf(name: string): Type {
   if (root === undefined) {
     root = new Root();
     root.resolvePath = (_origin, target) => join(PROTO, target);
-    root.loadSync(FILES.map((file) => `instep/v1/${file}.proto`), { keepCase: true });
+    root.loadSync(
+      FILES.map((file) => `instep/v1/${file}.proto`),
+      { keepCase: true },
+    );
   }
   const found = types.get(name) ?? root.lookupType(`instep.v1.${name}`);
   types.set(name, found);

@@ -22,7 +22,7 @@ const joinOf = new WeakMap<object, JoinInput>();
 export function selfOf(task: Task, artifacts: Artifacts): Self {
   const self = new Proxy({} as Self, {
     get: (_, name) => {
-      if (typeof name === "symbol" || (name === "then" && !artifacts.has(name))) return undefined;
+      if (typeof name === "symbol" || (name === "then" && !artifacts.knows(name))) return undefined;
       if (name === "input") return itemOf(task, artifacts);
       if (name === "index") return task.foreach.at(-1)?.index ?? null;
       return artifacts.get(name);
@@ -95,7 +95,6 @@ export function itemsOf(value: unknown): unknown[] {
 function itemOf(task: Task, artifacts: Artifacts): unknown {
   const level = task.foreach.at(-1);
   if (level === undefined) return null;
-  artifacts.reads.add(level.variable);
   const items = artifacts.decode(level.items);
   // A list with names is spread by R.
   return (Array.isArray(items) ? items : Object.values(items as object))[level.index];

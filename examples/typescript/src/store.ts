@@ -72,7 +72,8 @@ export class Store {
   /** Stores blobs. They are on disk when this returns. */
   async put(blobs: readonly Blob[]): Promise<void> {
     if (this.root !== "") blobs.forEach((blob) => this.putFile(blob));
-    else for (let start = 0; start < blobs.length; start += BATCH) await this.putBatch(blobs.slice(start, start + BATCH));
+    else
+      for (let start = 0; start < blobs.length; start += BATCH) await this.putBatch(blobs.slice(start, start + BATCH));
   }
 
   private async prepareParts(bytes: Uint8Array): Promise<void> {
@@ -151,7 +152,10 @@ export class Store {
   private async upload(blobs: readonly Blob[]): Promise<Digest | undefined> {
     const lease_token = this.leaseToken;
     const request = { lease_token, digests: blobs.map((blob) => blob.digest) };
-    const { uploads } = await this.session.call<{ uploads: { present: boolean; upload_id: string }[] }>("StoreService/PrepareUploads", request);
+    const { uploads } = await this.session.call<{ uploads: { present: boolean; upload_id: string }[] }>(
+      "StoreService/PrepareUploads",
+      request,
+    );
     const finished: { upload_id: string; digest: Digest }[] = [];
     for (const [position, { present, upload_id }] of uploads.entries()) {
       const { digest, bytes } = blobs[position]!;
@@ -161,7 +165,10 @@ export class Store {
     }
     if (finished.length === 0) return undefined;
     const commit = { lease_token, uploads: finished };
-    const answer = await this.session.call<{ uploads: { ok: boolean; reason: string }[] }>("StoreService/CommitUploads", commit);
+    const answer = await this.session.call<{ uploads: { ok: boolean; reason: string }[] }>(
+      "StoreService/CommitUploads",
+      commit,
+    );
     for (const [position, { ok, reason }] of answer.uploads.entries()) {
       const { digest } = finished[position]!;
       if (!ok && reason === "UPLOAD_UNKNOWN") return digest;
@@ -172,11 +179,17 @@ export class Store {
 
   /** Sends a blob, and goes on where the store says. False: the store does not know the upload. */
   private async send(upload_id: string, bytes: Uint8Array): Promise<boolean> {
-    for (let offset = 0, last = false; !last; ) {
+    for (let offset = 0, last = false; !last;) {
       const data = bytes.subarray(offset, offset + CHUNK_BYTES);
       last = offset + data.length === bytes.length;
       try {
-        await this.session.call("StoreService/WriteBlob", { lease_token: this.leaseToken, upload_id, offset, data, last });
+        await this.session.call("StoreService/WriteBlob", {
+          lease_token: this.leaseToken,
+          upload_id,
+          offset,
+          data,
+          last,
+        });
         offset += data.length;
       } catch (error) {
         if (!(error instanceof CallError)) throw error;

@@ -65,13 +65,19 @@ async function runTasks(bootstrap: WorkerBootstrap, steps: Steps): Promise<void>
   session.token = answer.session_token;
   session.orphanMs = Number(answer.limits.find(({ key }) => key === "orphan_ms")?.value) || session.orphanMs;
   if (answer.object_root) process.env.INSTEP_HOME ??= dirname(answer.object_root); // for clients in user code
+  let attempt: Attempt | undefined;
+  process.on("SIGINT", () => attempt?.ask()); // the orchestrator has something to say
+  process.on("uncaughtException", (error) => attempt?.interrupt(error)); // also of a promise that nobody waits for
   let task = await taskOf(session, answer.lease);
   while (task !== undefined) {
     set(task.env);
-    const attempt = new Attempt(session, answer.object_root, task, steps);
+    attempt = new Attempt(session, answer.object_root, task, steps);
     const report = await attempt.run();
     const wantsNext = bootstrap.reuse && !attempt.isAbandoned;
-    const next = await tell(session, attempt, task, { ...report, ...(wantsNext && { want_next: leaseRequest(waitMs(session)) }) });
+    const next = await tell(session, attempt, task, {
+      ...report,
+      ...(wantsNext && { want_next: leaseRequest(waitMs(session)) }),
+    });
     await attempt.close();
     if (next) for (const stream of [1, 2]) emptyLog(stream);
     task = next ? await taskOf(session, next) : undefined;
@@ -89,7 +95,9 @@ async function taskOf(session: Session, answer: Leased): Promise<Task | undefine
       return undefined;
     }
     await new Promise((resolve) => setTimeout(resolve, leased.none?.retry_after_ms));
-    leased = await session.call<Leased>("WorkerService/LeaseTask", leaseRequest(waitMs(session)), { waitMs: waitMs(session) });
+    leased = await session.call<Leased>("WorkerService/LeaseTask", leaseRequest(waitMs(session)), {
+      waitMs: waitMs(session),
+    });
   }
 }
 
@@ -98,7 +106,9 @@ async function tell(session: Session, attempt: Attempt, task: Task, report: obje
   const complete = async (completion_id: string, content: object) => {
     const request = { ...content, lease_token: task.lease.lease_token, completion_id };
     const options = { waitMs: "want_next" in content ? waitMs(session) : 0 };
-    return (await session.call<{ next?: Leased | null }>("WorkerService/CompleteTask", request, options)).next ?? undefined;
+    return (
+      (await session.call<{ next?: Leased | null }>("WorkerService/CompleteTask", request, options)).next ?? undefined
+    );
   };
   const id = newId();
   for (let round = 0; ; round++) {

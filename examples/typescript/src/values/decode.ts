@@ -4,7 +4,16 @@ import { DataType, DateUnit, Table, Timestamp, Vector } from "apache-arrow";
 import { decode as parse, type Digest, type KeyValue } from "../messages";
 import { StoreError } from "../store";
 import { canonical, columnOf, fits, raw, read, STORED_AS, stored } from "./arrow";
-import { type Column, Foreign, type Loss, type Manifest, type Node, step, ValueError, type VectorNode } from "./manifest";
+import {
+  type Column,
+  Foreign,
+  type Loss,
+  type Manifest,
+  type Node,
+  step,
+  ValueError,
+  type VectorNode,
+} from "./manifest";
 
 /** Gives the bytes of a blob. */
 export type Fetch = (digest: Digest) => Uint8Array;
@@ -61,15 +70,20 @@ class Decoder {
       const inner = new Decoder(this.name, this.path, this.fetch(node.shared), this.fetch, this.losses, this.count);
       return inner.node(0, -1, depth);
     }
-    return this.refuse(`it is ${node.array ? "an array with dimensions" : node.sparse ? "a sparse matrix" : "of a kind"
-      } that TypeScript does not read. Store a data frame, a list or a vector instead`);
+    return this.refuse(
+      `it is ${
+        node.array ? "an array with dimensions" : node.sparse ? "a sparse matrix" : "of a kind"
+      } that TypeScript does not read. Store a data frame, a list or a vector instead`,
+    );
   }
 
   private record(record: NonNullable<Node["record"]>, child: (key: string, at: number) => unknown): object {
     const result: Record<string, unknown> = {};
     record.names.forEach(({ text }, position) => {
       if (text === undefined || Object.hasOwn(result, text)) {
-        this.refuse(`it has a name that is ${text === undefined ? "missing" : `doubled, '${text}'`}, which an object cannot have`);
+        this.refuse(
+          `it has a name that is ${text === undefined ? "missing" : `doubled, '${text}'`}, which an object cannot have`,
+        );
       }
       const value = child(text, record.values[position]!);
       Object.defineProperty(result, text, { value, enumerable: true, writable: true, configurable: true });
@@ -82,13 +96,17 @@ class Decoder {
   }
 
   private foreign(node: NonNullable<Node["opaque"]>): Foreign {
-    const parts = [node.body, ...node.buffers].map((part) => this.manifest.parts[part] ?? this.refuse("a part is missing"));
+    const parts = [node.body, ...node.buffers].map(
+      (part) => this.manifest.parts[part] ?? this.refuse("a part is missing"),
+    );
     return new Foreign(node.language, node.classes, node.preview, node, parts);
   }
 
   private vector(vector: VectorNode): unknown {
     if (vector.names !== undefined) {
-      this.refuse("it has names, which a vector in TypeScript has not. Store it as a list with names instead: in R as.list(x)");
+      this.refuse(
+        "it has names, which a vector in TypeScript has not. Store it as a list with names instead: in R as.list(x)",
+      );
     }
     const column = this.column(vector);
     const values = this.values(column, vector);
@@ -141,7 +159,9 @@ class Decoder {
   private factor(column: Vector, levels: number | undefined): (string | null)[] {
     const node = levels === undefined ? undefined : this.manifest.nodes[levels]?.vector;
     const names = node?.logical === "string" ? [...this.column(node)] : this.refuse("its levels are not text");
-    return Array.from(stored(column), (code) => (code === null ? null : (names[Number(code)] ?? this.refuse("a code has no level"))));
+    return Array.from(stored(column), (code) =>
+      code === null ? null : (names[Number(code)] ?? this.refuse("a code has no level")),
+    );
   }
 
   private table(table: NonNullable<Node["table"]>, parent: number): Table {
@@ -160,7 +180,9 @@ class Decoder {
   private tableColumn(stored: Vector, column: Column, parent: number): Vector {
     this.note(column.attrs);
     if (!fits(column.logical, stored.type)) {
-      this.refuse(`it is a column of type ${column.logical}, which TypeScript does not read. Leave it out, or make it text`);
+      this.refuse(
+        `it is a column of type ${column.logical}, which TypeScript does not read. Leave it out, or make it text`,
+      );
     }
     if (column.logical === "factor") {
       if ((column.levels ?? 0) <= parent) this.refuse("its levels are missing");
@@ -184,14 +206,16 @@ class Decoder {
       this.streams.set(part, known);
     }
     known.taken += rows;
-    if (rows < 0 || (known.table.numCols > 0 && known.taken > known.table.numRows)) this.refuse(`part ${part} does not have its rows`);
+    if (rows < 0 || (known.table.numCols > 0 && known.taken > known.table.numRows))
+      this.refuse(`part ${part} does not have its rows`);
     return known.table;
   }
 
   private bytes(index: number): Uint8Array {
     const part = this.manifest.parts[index] ?? this.refuse(`part ${index} does not exist`);
     const whole = part.blob ? this.fetch(part.blob) : (part.inline ?? this.refuse(`part ${index} has no bytes`));
-    if (part.offset < 0 || part.length < 0 || part.offset + part.length > whole.length) this.refuse(`part ${index} is not inside of its blob`);
+    if (part.offset < 0 || part.length < 0 || part.offset + part.length > whole.length)
+      this.refuse(`part ${index} is not inside of its blob`);
     return whole.subarray(part.offset, part.offset + part.length);
   }
 
@@ -204,8 +228,11 @@ class Decoder {
   }
 
   private note(attrs: readonly { name: string }[]): void {
-    const lost = attrs.map(({ name }) => name).filter((name) => !/^(r|python|numpy|pandas|polars|pyarrow)\./.test(name));
-    if (lost.length > 0) this.lose("R_ATTRIBUTES", `TypeScript has no place for the attributes ${lost.sort().join(", ")}.`);
+    const lost = attrs
+      .map(({ name }) => name)
+      .filter((name) => !/^(r|python|numpy|pandas|polars|pyarrow)\./.test(name));
+    if (lost.length > 0)
+      this.lose("R_ATTRIBUTES", `TypeScript has no place for the attributes ${lost.sort().join(", ")}.`);
   }
 
   private lose(rule: string, message: string): void {

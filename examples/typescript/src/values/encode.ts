@@ -83,10 +83,13 @@ class Encoder {
     if (value instanceof Table) return this.table(value);
     if (value instanceof Foreign) return this.foreign(value);
     if (value instanceof TaskException) return this.record(Object.entries(value), "instep.exception");
-    if (ArrayBuffer.isView(value) && !(value instanceof Uint8Array) && !(value instanceof DataView)) return this.typed(value);
-    if (typeof value === "object" && isPlain(value)) return this.inside(value, () => this.record(Object.entries(value)));
+    if (ArrayBuffer.isView(value) && !(value instanceof Uint8Array) && !(value instanceof DataView))
+      return this.typed(value);
+    if (typeof value === "object" && isPlain(value))
+      return this.inside(value, () => this.record(Object.entries(value)));
     const logical = this.logical(value);
-    if (logical === undefined) return this.refuse(`is ${nameOf(value)}, which cannot be stored. Store plain values instead`);
+    if (logical === undefined)
+      return this.refuse(`is ${nameOf(value)}, which cannot be stored. Store plain values instead`);
     return this.vector(logical, "SHAPE_SCALAR", [value]);
   }
 
@@ -159,7 +162,9 @@ class Encoder {
     const pool = this.sources[part] as Pool;
     const start = pool.rows.length;
     for (const one of rows) pool.rows.push(one);
-    return this.node({ vector: { logical, shape, part: part || undefined, start: start || undefined, count: rows.length, params } });
+    return this.node({
+      vector: { logical, shape, part: part || undefined, start: start || undefined, count: rows.length, params },
+    });
   }
 
   /** Gives the logical type of a scalar. Undefined: it is none. */
@@ -255,10 +260,12 @@ function describe(value: unknown): [type: string, summary: string] {
   if (value === null) return ["null", "null"];
   if (Array.isArray(value)) return ["Array", `array of ${value.length}`];
   if (value instanceof Table) return ["Table", `table ${value.numRows} x ${value.numCols}`];
-  if (value instanceof Foreign) return [value.classes[0] ?? "object", `${value.classes[0] ?? "object"} (${value.language} only)`];
+  if (value instanceof Foreign)
+    return [value.classes[0] ?? "object", `${value.classes[0] ?? "object"} (${value.language} only)`];
   if (value instanceof Map) return ["Map", `map of ${value.size}`];
   if (value instanceof Date) return ["Date", `Date ${value.toISOString()}`];
-  if (ArrayBuffer.isView(value)) return [value.constructor.name, `${value.constructor.name} of ${value.byteLength} bytes`];
+  if (ArrayBuffer.isView(value))
+    return [value.constructor.name, `${value.constructor.name} of ${value.byteLength} bytes`];
   if (typeof value === "object") return ["Object", `object of ${Object.keys(value).length}`];
   return [typeof value, `${typeof value} ${short(typeof value === "string" ? JSON.stringify(value) : String(value))}`];
 }
