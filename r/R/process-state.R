@@ -14,7 +14,7 @@ restore_process <- function(state) {
     do.call(Sys.setenv, as.list(state$environment))
   }
   added <- setdiff(names(options()), names(state$options))
-  options(c(state$options, stats::setNames(vector("list", length(added)), added)))
+  options(c(state$options, structure(vector("list", length(added)), names = added)))
   setwd(state$directory)
   do.call(RNGkind, as.list(state$random))
   unlink(list.files(tempdir(), all.files = TRUE, full.names = TRUE, no.. = TRUE), recursive = TRUE)
