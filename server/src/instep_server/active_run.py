@@ -293,7 +293,7 @@ class ActiveRun:
             self._lose(change, attempt, self._why_lost(attempt, end), end.max_rss_bytes)
         if worker.attempt is not None:
             self._take_output(change, worker.attempt, {})
-            self._recorder.logs_closed(change, worker.attempt)
+            self._close_logs(change, worker.attempt)
         worker.advance(WorkerEvent.EXIT)
         if worker.expected and not self._was_just_killed(worker, end):
             self._start_failed(change, worker, _how_it_ended(worker, end))
@@ -357,6 +357,8 @@ class ActiveRun:
             expires=now + tools.settings.lease_ms / 1000,
             begun=now,
         )
+        if worker.attempt is not None:
+            self._close_logs(change, worker.attempt)
         worker.attempt = tools.attempts[attempt.lease_id] = attempt
         worker.leases.append(attempt.lease_id)
         if len(worker.leases) > MAX_PAST_LEASES:
@@ -424,6 +426,11 @@ class ActiveRun:
                 self._recorder.logs(change, attempt, chunks)
         except StoreError as err:
             self._abandon(err)
+
+    def _close_logs(self, change: Change, attempt: Attempt) -> None:
+        """Lets go of the logs of an attempt that has ended: they will not grow any more."""
+        self._recorder.logs_closed(change, attempt)
+        attempt.logs = {}
 
     # Decisions of the plan.
 
