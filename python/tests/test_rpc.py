@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from instep._http2 import rehearse
 from instep._rpc import TRAILER, Connection
 from instep.errors import RunUnknownError, SystemFailedError, TransportError
 from instep_proto.v1 import control_service_pb2 as pb
@@ -201,3 +202,11 @@ def test_a_method_that_the_server_does_not_know_is_trouble_of_the_transport(conn
 def test_a_server_that_is_not_there_is_trouble_of_the_transport(tmp_path: Path) -> None:
     with Connection(f"unix:{tmp_path}/none") as connection, pytest.raises(TransportError):
         _get(connection, "F")
+
+
+def test_a_rehearsal_leaves_nothing_open(served: str) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    rehearse()
+    assert len(os.listdir("/proc/self/fd")) == before
+    with Connection(served, "abc") as connection:
+        assert _get(connection, "token").run.user == "Bearer abc"

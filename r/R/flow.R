@@ -9,7 +9,10 @@
 #'   in `next_step` and not declared here are looked up there. Paths are relative to the folder of the flow's file.
 #' @param doc Documentation of the flow, a string.
 #' @param isolation How the processes of tasks are made: `"fork"` makes one per task from a session that has the file
-#'   loaded, `"spawn"` starts a fresh one per task, `"reuse"` lets one process run several tasks of one step.
+#'   loaded, `"spawn"` starts a fresh one per task, `"reuse"` lets one process run many tasks of one step, which is
+#'   several times as fast for tasks of milliseconds. Each of them has its own logs, random numbers and `current()`, and
+#'   finds environment variables, options, working directory, sinks and `tempdir()` as the first one did. What tasks
+#'   assign to the global environment or load, the next one sees. When a task ends the process, the others do not notice.
 #' @param on_loss What to do about details of artifacts that do not come back as they were: `"warn"` tells each in the
 #'   task's log, `"error"` fails the attempt before anything is stored, `"ignore"` says nothing. It holds for all files
 #'   of the flow, and for its constants: with `"error"` a run that would lose something of one does not start. [step()] and the option `--on-loss` of the command `run` can say otherwise. By default

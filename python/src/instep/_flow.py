@@ -100,8 +100,8 @@ def step(
         join: True when the function takes `self` and `inputs`. Only for a function.
         start: Marks the first step of the flow, when it is not named `start`.
         end: Marks the last step of the flow, when it is not named `end`.
-        isolation: How the processes of the step's tasks are made: `fork`, `spawn` or `reuse`. None: as the
-            flow says.
+        isolation: How the processes of the step's tasks are made: `fork`, `spawn` or `reuse`, as in
+            `FlowSpec.isolation`. None: as the flow says.
         on_loss: What to do about details of an artifact that do not come back as they were: `warn` tells each in
             the task's log, `error` fails the attempt before anything is stored, `ignore` says nothing. None: as
             the flow says.
@@ -166,7 +166,11 @@ class FlowSpec:
     include: ClassVar[Sequence[str]] = ()
     """Further files with steps of the flow, relative to this file: Python or R. Default: none."""
     isolation: ClassVar[str | None] = None
-    """How the processes of tasks are made: `fork`, `spawn` or `reuse`. None: `fork`."""
+    """How the processes of tasks are made. `fork`: one for each task, from a process that has loaded the file. `spawn`:
+    a fresh one for each task. `reuse`: one runs many tasks of one step, which is several times as fast for tasks of
+    milliseconds. Each of them has its own logs, random numbers and `current`, and finds environment variables, working
+    directory and `sys.stdout` as the first one did. What tasks leave in modules, or running, the next one sees. When a task
+    ends the process, the others do not notice. None: `fork`."""
     on_loss: ClassVar[str | None] = None
     """What to do about details of artifacts that do not come back as they were: `warn` tells each in the task's log,
     `error` fails the attempt before anything is stored, `ignore` says nothing. Holds for all files of the flow, and

@@ -238,6 +238,9 @@ def _warm_up() -> None:
     for name in (*_WARM_MODULES, *codecs):
         importlib.import_module(name)
     version()
+    from instep._http2 import rehearse  # not before the host has said what it loaded
+
+    rehearse()
     gc.collect()
     gc.freeze()  # a collection in a worker would copy every page that it looks at
 

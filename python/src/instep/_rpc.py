@@ -219,7 +219,7 @@ class Connection:
         if self._is_closed:
             raise self._broken(method, "")
         try:
-            connection = Http2Connection(self._target, deadline)
+            connection = Http2Connection.dial(self._target, deadline)
         except TimeoutError as err:
             raise _trouble(method, "DEADLINE_EXCEEDED", "the server does not answer") from err
         except OSError as err:
