@@ -7,7 +7,8 @@ scripts/typescript.sh
 typescript=$?
 scripts/test_r.sh
 r=$?
-.venv/bin/python -m pytest -n 2 --dist loadfile -q
+# Tests of commands wait more than they compute, so two for each core; one that has none left takes half of another's.
+.venv/bin/python -m pytest -n $((2 * $(nproc))) --dist worksteal -q
 python=$?
 
 echo

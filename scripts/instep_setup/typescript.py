@@ -38,7 +38,11 @@ def _build() -> None:
     packages, program = CACHE / "typescript-packages", CACHE / "typescript-program"
     if not (_is_built() and program.exists() and program.read_text() == _of_program()):
         _find_node()
-        if not ((LIBRARY / "node_modules").exists() and packages.exists() and packages.read_text() == _of_packages()):
+        if not (
+            (LIBRARY / "node_modules").exists()
+            and packages.exists()
+            and packages.read_text() == _of_packages()
+        ):
             say("installing the packages of examples/typescript")
             run(["npm", *_INSTALL], doing="npm install", cwd=LIBRARY)
             packages.write_text(_of_packages())
@@ -56,7 +60,9 @@ def _find_node() -> None:
         debian.install(missing)
     version = output_of(["node", "--version"]).strip()
     if not version.startswith("v") or int(version[1:].partition(".")[0]) < OLDEST_NODE:
-        raise SetupError(f"examples/typescript needs Node {OLDEST_NODE} or later; this is {version or 'none'}.")
+        raise SetupError(
+            f"examples/typescript needs Node {OLDEST_NODE} or later; this is {version or 'none'}."
+        )
 
 
 def _is_built() -> bool:
