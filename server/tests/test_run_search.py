@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from instep_server.core.states import RunState, TaskState
 from instep_server.db import _sqlite
@@ -92,6 +92,7 @@ QUERIES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(query=QUERIES, limit=st.sampled_from([1, 3, 1000]))
 def test_find_runs_finds_what_fits_newest_first(
     store: tuple[Database, list[Made]], query: RunQuery, limit: int
