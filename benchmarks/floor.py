@@ -23,7 +23,8 @@ right after it.
 - **fork**: fork(), exit and wait() of a Python process that has imported nothing; of one that has loaded the SDK, as the
   process that workers are forked off has: a larger process has more pages to map and to give back; and the same with as
   many at once as there are cores. The last is how fast tasks with a process each can ever be here.
-- **fork and grpcio**: the same process opens a channel of grpcio, makes two calls (get a task, report it), and exits.
+- **fork and calls**: the same process connects, makes two calls (get a task, report it) and exits; with the SDK's connection,
+  which speaks gRPC over the library h2, and with a channel of grpcio.
 - **call**: one unary call over a Unix socket on an open channel of grpcio; grpc.aio with an empty handler answers.
 - **commit**: one row in SQLite, in WAL mode and synced (`synchronous=FULL`), as a completed task is before it is acknowledged.
   Instep commits many completions at once when they come at once.
@@ -63,8 +64,8 @@ def measure_floor(peer: Path, tell: Callable[[str, float], None], figures: dict[
             row("fork, nothing imported", floor["fork"], each, process),
             row("fork, SDK loaded", floor["fork_sdk"], each, process),
             row("fork, SDK loaded, one per core at once", floor["fork_parallel"], each, process),
-            row("fork and grpcio", floor["worker"], each, process),
-            row("fork and grpcio, one per core at once", floor["worker_parallel"], each, process),
+            row("fork and calls, h2", floor["fork_h2"], each, process),
+            row("fork and calls, grpcio", floor["fork_grpcio"], each, process),
             row("call", floor["call"], reused, "reuse"),
             row("commit", floor["commit"], reused, "reuse"),
             row("call and commit, in turn", in_turn, reused, "reuse"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 500
 WARMING = 50
-METHOD = "/floor/Call"
+METHOD = "Floor/Call"
 REQUEST = b"x" * 200
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0))
 
@@ -35,7 +35,6 @@ def main(folder: str) -> None:
     _host._warm_up()
     tell("fork_sdk", forks(lambda: None))
     tell("fork_parallel", forks(lambda: None, at_once=os.cpu_count() or 1))
-    importlib.import_module("grpc._channel")  # what gRPC itself imports only when a channel is made
     gc.freeze()
     target = f"unix:{folder}/floor.sock"
     with subprocess.Popen(
@@ -43,9 +42,11 @@ def main(folder: str) -> None:
     ) as server:
         assert server.stdout is not None
         server.stdout.readline()
-        tell("worker", forks(lambda: dial(target)))
-        tell("worker_parallel", forks(lambda: dial(target), at_once=os.cpu_count() or 1))
-        tell("call", calls(target))  # last: a process that has used gRPC must not fork
+        tell("fork_h2", forks(lambda: dial(h2_caller(target))))
+        importlib.import_module("grpc._channel")  # what gRPC itself imports only when a channel is made
+        gc.freeze()
+        tell("fork_grpcio", forks(lambda: dial(caller(target))))
+        tell("call", calls(caller(target)))  # last: a process that has used gRPC must not fork
         server.kill()
     tell("commit", commits(f"{folder}/floor.db"))
 
@@ -68,29 +69,38 @@ def forks(work: Callable[[], object], at_once: int = 1) -> float:
     return (time.perf_counter() - start) / ROUNDS
 
 
-def dial(target: str) -> None:
-    """Does what a worker's process cannot do without: a channel, a call that gets a task, and one that reports."""
-    call = caller(target)
-    call(REQUEST, timeout=60)
-    call(REQUEST, timeout=60)
+def dial(call: Callable[[], object]) -> None:
+    """Does what a worker's process cannot do without: a call that gets a task, and one that reports."""
+    call()
+    call()
 
 
-def calls(target: str) -> float:
+def calls(call: Callable[[], object]) -> float:
     """Calls again and again on one channel. Returns seconds per call."""
-    call = caller(target)
     for _ in range(WARMING):
-        call(REQUEST, timeout=60)
+        call()
     start = time.perf_counter()
     for _ in range(ROUNDS):
-        call(REQUEST, timeout=60)
+        call()
     return (time.perf_counter() - start) / ROUNDS
 
 
-def caller(target: str) -> Callable[..., bytes]:
+def caller(target: str) -> Callable[[], object]:
+    """Makes a channel of grpcio and what calls on it."""
     import grpc
 
-    call: Callable[..., bytes] = grpc.insecure_channel(target, options=OPTIONS).unary_unary(METHOD)
-    return call
+    call = grpc.insecure_channel(target, options=OPTIONS).unary_unary(f"/instep.v1.{METHOD}")
+    return lambda: call(REQUEST, timeout=60)
+
+
+def h2_caller(target: str) -> Callable[[], object]:
+    """Makes a connection of the SDK, which speaks gRPC over the library h2, and what calls on it."""
+    from instep._rpc import Connection
+    from instep_proto.v1 import value_pb2
+
+    connection = Connection(target, "x" * 64)
+    request = value_pb2.Manifest(producer=REQUEST.decode())
+    return lambda: connection.call(METHOD, request, value_pb2.Manifest)
 
 
 def commits(path: str) -> float:
@@ -120,7 +130,7 @@ async def serve(folder: str) -> None:
             async def answer(request: bytes, context: Any) -> bytes:
                 return request
 
-            return grpc.unary_unary_rpc_method_handler(answer) if details.method == METHOD else None
+            return grpc.unary_unary_rpc_method_handler(answer) if details.method.endswith(METHOD) else None
 
     server = grpc.aio.server(options=OPTIONS)
     server.add_generic_rpc_handlers((Methods(),))
