@@ -10,9 +10,11 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from instep_proto.v1 import (
     control_service_pb2,
@@ -308,6 +310,39 @@ def test_watch_goes_on_after_a_cursor(home: Path) -> None:
         assert rig.watch(run, run.cursor) == []
         again = rig.watch(run, logs=True)
         assert b"".join(chunk.data for message in again for chunk in message.logs) == b"hello\n"
+
+
+def test_a_watch_of_logs_goes_on_where_it_broke_off(home: Path) -> None:
+    """I4: from each response on, nothing is missing; what comes again can be told by its offset."""
+    with running(home, line(print="hello")) as rig:
+        run = rig.finish(rig.submit())
+        messages = rig.watch(run, logs=True)
+        assert all(message.HasField("log_cursor") for message in messages if message.events)
+        for broken in range(len(messages)):
+            seen, cursor, log_cursor = [], 0, None
+            for message in messages[:broken]:
+                seen += [chunk.data for chunk in message.logs]
+                cursor = message.events[-1].cursor if message.events else cursor
+                log_cursor = message.log_cursor if message.HasField("log_cursor") else log_cursor
+            request = control_service_pb2.WatchRunRequest(
+                flow=run.flow, run_id=run.run_id, cursor=cursor, logs=True, log_cursor=log_cursor
+            )
+            rest = list(rig.stub.WatchRun(request, metadata=rig.metadata, timeout=60))
+            again = [chunk.data for message in rest for chunk in message.logs]
+            assert b"".join(seen + again) == b"hello\n"
+
+
+def test_a_request_that_comes_several_times_at_once_makes_one_run(home: Path) -> None:
+    """I4: a repetition can arrive while the first one is still being worked on."""
+    with running(home, line()) as rig:
+        load_id = rig.load().load_id
+        with ThreadPoolExecutor(8) as pool:
+            runs = list(pool.map(lambda _: rig.submit("same", load_id=load_id).run_id, range(8)))
+        assert set(runs) == {runs[0]}
+        assert len(rig.call("ListRuns", flow="Demo").runs) == 1
+        with pytest.raises(grpc.RpcError) as refused:
+            rig.submit("same", load_id=load_id, max_workers=7)
+        assert refused.value.code() is grpc.StatusCode.ALREADY_EXISTS
 
 
 def test_watch_and_logs_of_a_run_of_another_server(home: Path) -> None:

@@ -26,6 +26,13 @@ CHAPTERS: tuple[str, ...] = (
     "messages",
     "scarce",
 )
+# fmt: off - one a line
+CHAPTERS: tuple[str, ...] = (
+    "hostile",
+    "kill",
+    "messages",
+)
+# fmt: on
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
 
 

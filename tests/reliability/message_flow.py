@@ -30,6 +30,7 @@ from project import MARK
 
 from reliability.proxy import OPTIONS, STREAMS, Proxy
 
+SERVER = (sys.executable, "-P", "-m", "instep_server")
 PAUSE = "0.15"
 """Seconds between what two steps write, so that there are heartbeats and pieces of logs."""
 PYTHON = '''
@@ -197,8 +198,7 @@ class Rig:
         ours, theirs = socket.socketpair()
         kept = {name: value for name, value in os.environ.items() if not name.startswith("INSTEP_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "instep_server", "--home", folder / ".instep"]
-            + ["--control-fd", str(theirs.fileno())],
+            [*SERVER, "--home", str(folder / ".instep"), "--control-fd", str(theirs.fileno())],
             env={
                 **kept,
                 MARK: str(folder),

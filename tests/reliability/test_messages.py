@@ -6,8 +6,7 @@ import os
 import random
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -104,22 +103,11 @@ def attempts(one: Rig, run: run_pb2.Run) -> list[str]:
     return [run_pb2.AttemptState.Name(each.state).removeprefix("ATTEMPT_STATE_") for each in task.attempts]
 
 
-@contextmanager
-def lost_at(one: Rig, run: run_pb2.Run) -> Iterator[threading.Event]:
-    """Sets an event when an attempt of a run is lost."""
-    lost = threading.Event()
-
-    def watch() -> None:
-        for event in one.events(run):
-            if event.attempt_state == run_pb2.ATTEMPT_STATE_LOST:
-                lost.set()
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield lost
-    finally:
-        thread.join()
+def follow(one: Rig, run: run_pb2.Run, lost: threading.Event) -> None:
+    """Follows a run to its end, and sets an event when an attempt is lost."""
+    for event in one.events(run):
+        if event.attempt_state == run_pb2.ATTEMPT_STATE_LOST:
+            lost.set()
 
 
 def harmed(
@@ -180,8 +168,7 @@ def test_a_worker_that_is_not_heard_of_is_given_up(language: str) -> None:
         lost = threading.Event()
         one.proxy.refuses = lambda call, data: call == "WorkerService/Heartbeat" and not lost.is_set()
         run = one.start()
-        with lost_at(one, run) as lost:
-            pass
+        follow(one, run, lost)
         assert one.outcome(run).state == "RUN_STATE_SUCCEEDED"
         assert attempts(one, run) == ["LOST", "SUCCEEDED"]
         (task,) = (task for task in one.tasks(run) if task.step == "start")
@@ -206,8 +193,7 @@ def test_a_report_after_the_lease_is_refused(language: str) -> None:
         one.proxy.refuses = lambda call, data: call == "WorkerService/Heartbeat" and not ended.is_set()
         one.proxy.arm(None)
         run = one.start()
-        with lost_at(one, run) as ended:
-            pass
+        follow(one, run, ended)
         one.proxy.wait_until_quiet()
         assert attempts(one, run) == ["LOST", "SUCCEEDED"]
         refused = one.proxy.verdicts
