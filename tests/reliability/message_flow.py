@@ -320,17 +320,20 @@ class Rig:
 
 @contextmanager
 def rig(
-    write: Callable[[Path], Path] = write_flow, *, remote: bool = False, **settings: str
+    write: Callable[[Path], Path] = write_flow,
+    *,
+    remote: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Rig]:
     """An orchestrator with a flow behind a proxy. Tries of calls are short, so that silence costs little.
 
     Args:
         write: Writes the flow's files into a directory, and gives the one to load.
         remote: As that of `Rig`.
-        **settings: Further environment variables of the orchestrator.
+        settings: Further environment variables of the orchestrator.
     """
     folder = Path(tempfile.mkdtemp(prefix="instep-", dir="/tmp"))
-    given = {"INSTEP_CALL_SECONDS": "1", "INSTEP_HEARTBEAT_SECONDS": "0.2", **settings}
+    given = {"INSTEP_CALL_SECONDS": "1", "INSTEP_HEARTBEAT_SECONDS": "0.2", **(settings or {})}
     try:
         one = Rig(folder, settings=given, remote=remote)
         try:
