@@ -17,22 +17,12 @@ sys.path.append(
     str(Path(__file__).resolve().parents[2] / "server" / "tests")
 )  # as in pyproject.toml, for pytest
 
-CHAPTERS: tuple[str, ...] = ("hostile",)
-CHAPTERS: tuple[str, ...] = ("messages",)
-CHAPTERS: tuple[str, ...] = ("kill",)
 CHAPTERS: tuple[str, ...] = (
-    "kill",
     "hostile",
+    "kill",
     "messages",
     "scarce",
 )
-# fmt: off - one a line
-CHAPTERS: tuple[str, ...] = (
-    "hostile",
-    "kill",
-    "messages",
-)
-# fmt: on
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
 
 
