@@ -18,9 +18,11 @@ sys.path.append(
 )  # as in pyproject.toml, for pytest
 
 CHAPTERS: tuple[str, ...] = (
+    "crowd",
     "hostile",
     "kill",
     "messages",
+    "pause",
     "scarce",
 )
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""

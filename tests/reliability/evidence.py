@@ -81,6 +81,24 @@ class Evidence:
             )
             return Ended(row[1], RunState(row[2]), outcome, frozenset((run, task) for run, task in clones))
 
+    def at_work(self) -> set[int]:
+        """Gives the process ids of workers that hold a task."""
+        if not self.last_run():
+            return set()
+        with closing(self._connect()) as db:
+            states = _list((AttemptState.LEASED, AttemptState.STARTED))
+            return {pid for (pid,) in db.execute(f"SELECT pid FROM attempts WHERE state IN ({states})")}
+
+    def lost_attempts(self) -> dict[tuple[int, int, int], bool]:
+        """Tells which attempts were given up, as run, task and number, and whether they have artifacts."""
+        with closing(self._connect()) as db:
+            rows = db.execute(
+                "SELECT run, task, number, EXISTS (SELECT 1 FROM artifacts WHERE artifacts.run = attempts.run"
+                " AND artifacts.task = attempts.task AND attempt = attempts.number) FROM attempts WHERE state = ?",
+                (AttemptState.LOST,),
+            )
+            return {(run, task, number): bool(has) for run, task, number, has in rows}
+
     def problems(self, seen_done: set[tuple[int, int]]) -> Iterator[str]:
         """Checks all that must hold when no process works in the store.
 

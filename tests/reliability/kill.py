@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -214,16 +214,26 @@ def differences(found: Outcome, expected: Outcome) -> Iterator[str]:
 
 
 class Storm:
-    """Kills workers of one run, one after the other, as fast as they come.
+    """Kills workers of one run, as many as come, each at a moment of its own.
 
     Args:
         subject: The flow, whose foreach is wide.
         seed: Decides which worker is killed, and how long after it was found.
+        strike: Does so, and tells which were struck.
+        seconds: How long a worker lives, about.
     """
 
-    def __init__(self, subject: Subject, seed: int) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        seed: int,
+        strike: Callable[[Family, list[int]], list[int]] = Family.strike,
+        seconds: float = WORKER_SECONDS,
+    ) -> None:
         self.subject = subject
         self.kills = 0
+        self._strike = strike
+        self._seconds = seconds
         self.wrong: list[str] = []
         self._rng = random.Random(seed)
 
@@ -262,12 +272,10 @@ class Storm:
                 now = time.monotonic()
                 new = {*family.members(Role.WORKER)} - known
                 due += (
-                    (now + self._rng.uniform(0, WORKER_SECONDS), pid)
-                    for pid in sorted(new)
-                    if self._is_next()
+                    (now + self._rng.uniform(0, self._seconds), pid) for pid in sorted(new) if self._is_next()
                 )
                 known |= new
-                self.kills += len(family.strike([pid for at, pid in due if at <= now]))
+                self.kills += len(self._strike(family, [pid for at, pid in due if at <= now]))
                 due = [one for one in due if one[0] > now]
                 time.sleep(STORM_LOOK_SECONDS)
             return done.result()

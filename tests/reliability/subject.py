@@ -26,8 +26,8 @@ RETRIES = 4
 _DONE = re.compile(r"\[(\d+)/\w+/(\d+) \(pid \d+\)\] Task finished successfully")
 
 
-def steps(width: int) -> dict[str, Step]:
-    """Gives the steps of the flow, whose foreach has so many tasks."""
+def steps(width: int, seconds: float) -> dict[str, Step]:
+    """Gives the steps of the flow, whose foreach has so many tasks that wait for so long."""
     return {
         "start": Step(
             py=f"self.numbers = [float(self.wave + i) for i in range(2000)]\nself.items = list(range(1, {width + 1}))",
@@ -36,13 +36,15 @@ def steps(width: int) -> dict[str, Step]:
         ),
         "left": Step(next="work", foreach="items"),
         "work": Step(
-            py="""
+            py=f"""
             if self.input % 3 == 0:
                 __import__("subprocess").Popen(["sleep", "600"])
+            time.sleep({seconds})
             self.product = [x * self.input for x in self.numbers]
             """,
-            r="""
+            r=f"""
             if (self$input %% 3L == 0L) system("sleep 600", wait = FALSE)
+            Sys.sleep({seconds})
             self$product <- self$numbers * self$input
             """,
             next="gather",
@@ -79,9 +81,10 @@ class Subject:
         language: A language of `LANGUAGES`.
         width: How many tasks its foreach has.
         isolation: How processes of tasks are made.
+        seconds: How long each of these tasks waits.
     """
 
-    def __init__(self, folder: Path, language: str, width: int, isolation: str) -> None:
+    def __init__(self, folder: Path, language: str, width: int, isolation: str, seconds: float) -> None:
         self.project = Project(folder)
         self.language = language
         # Servers put their sockets here. /tmp has room for the few bytes that a socket's path may have.
@@ -93,7 +96,7 @@ class Subject:
         self.file = write(
             self.project,
             language,
-            steps(width),
+            steps(width, seconds),
             py=f'isolation = "{isolation}"\nwave = Parameter("wave", default=0)',
             r='parameter("wave", default = 0L)',
         )
@@ -131,10 +134,10 @@ class Subject:
 
 
 @contextmanager
-def subject(language: str, width: int, isolation: str = "fork") -> Iterator[Subject]:
+def subject(language: str, width: int, isolation: str = "fork", seconds: float = 0) -> Iterator[Subject]:
     """Makes a flow in a new folder, which is removed when all that it did is over."""
     folder = Path(tempfile.mkdtemp(prefix="instep-subject-"))
-    made = Subject(folder, language, width, isolation)
+    made = Subject(folder, language, width, isolation, seconds)
     try:
         yield made
     finally:

@@ -325,6 +325,13 @@ class ActiveRun:
                 case Verdict.MISSING:
                     self.worker_exited(worker, Exit(signal=signal.SIGKILL))
 
+    def missed(self, seconds: float) -> None:
+        """Lets time not count in which this server was stopped, so that it could not hear of its workers."""
+        for worker in self._workers.values():
+            worker.asked += seconds
+            if worker.attempt is not None:
+                worker.attempt.expires += seconds
+
     # Tasks and attempts.
 
     def _lease(self, change: Change, worker: Worker) -> task_pb2.Task | str:

@@ -334,14 +334,21 @@ class Orchestrator:
             worker.run.worker_exited(worker, end)
 
     async def _tick(self) -> None:
+        woke = time.monotonic()
         while True:
+            slept = woke
             await asyncio.sleep(TICK_SECONDS)
+            woke = time.monotonic()
+            if (missed := woke - slept - TICK_SECONDS) > TICK_SECONDS:
+                for run in self._runs.values():
+                    run.missed(missed)
             await self._end_given_up()
             self.tools.memory.tick()
             for run in list(self._runs.values()):
                 run.tick()
             if self._runs:
-                self._cancel_as_asked()
+                with contextlib.suppress(StoreError):  # runs hear of it by what they write
+                    self._cancel_as_asked()
 
     async def _end_given_up(self) -> None:
         """Records the end of runs that had to be given up, as soon as that is possible again."""
