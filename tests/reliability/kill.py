@@ -26,7 +26,7 @@ WAVES = 6
 WIDTH = 6
 STORM_WIDTH = 60
 LOOK_SECONDS = 0.005
-STORM_LOOK_SECONDS = 0.001
+STORM_LOOK_SECONDS = 0.003
 RESUME_PART = 0.7
 """What a resume writes, at most, of what a run does: it takes over what was done."""
 END_SECONDS = 30

@@ -12,7 +12,7 @@ from project import Done, wait_until
 
 from reliability.evidence import Outcome
 from reliability.family import Family, Role
-from reliability.kill import END_SECONDS, LOOK_SECONDS, STORM_WIDTH, Storm, differences
+from reliability.kill import END_SECONDS, LOOK_SECONDS, Storm, differences
 from reliability.report import Tally
 from reliability.subject import LANGUAGES, RETRIES, Subject, subject, told_done
 
@@ -27,9 +27,10 @@ WIDTH = 12
 WORKERS = 4
 PAUSES = 6
 RUNS = 60
-STORMS = 24
+STORMS = 36
 LANES = 6
-STOPS = 30
+STOP_WIDTH = 24
+STOPS = 20
 TASK_SECONDS = 0.2
 """How long the tasks take whose workers are stopped."""
 ENVIRONMENT = {"INSTEP_LEASE_SECONDS": str(LEASE_SECONDS), "INSTEP_CALL_SECONDS": str(LEASE_SECONDS / 2)}
@@ -135,7 +136,7 @@ def pauses(language: str, expected: Outcome, targets: list[str], seed: int, tall
 
 def stops(language: str, expected: Outcome, count: int, seed: int, tally: Tally) -> None:
     """Stops many workers of one run for good, each at a moment of its own, and tells the tally."""
-    with subject(language, STORM_WIDTH, seconds=TASK_SECONDS) as disturbed:
+    with subject(language, STOP_WIDTH, seconds=TASK_SECONDS) as disturbed:
         disturbed.project.environment |= ENVIRONMENT
 
         def stop(family: Family, pids: list[int]) -> list[int]:
@@ -169,7 +170,7 @@ def campaign(scale: float) -> Tally:
     """Stops some 2,000 processes or groups of them at scale 1. Nearly all of the time is spent in waiting."""
     tally = new_tally()
     expected = {language: in_peace(language) for language in LANGUAGES}
-    wide = {language: in_peace(language, STORM_WIDTH) for language in LANGUAGES}
+    wide = {language: in_peace(language, STOP_WIDTH) for language in LANGUAGES}
     with ThreadPoolExecutor(LANES) as lanes:
         jobs = [
             lanes.submit(stops, language, wide[language], STOPS, seed, tally)

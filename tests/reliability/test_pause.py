@@ -33,6 +33,6 @@ def test_pauses_change_nothing() -> None:
 def test_stopped_workers_are_ended_and_replaced(language: str) -> None:
     """I1, I6: nobody sends SIGCONT."""
     tally = pause.new_tally()
-    pause.stops(language, pause.in_peace(language, pause.STORM_WIDTH), 8, SEED, tally)
+    pause.stops(language, pause.in_peace(language, pause.STOP_WIDTH), 6, SEED, tally)
     assert not tally.findings
     assert tally.as_json()["faults"]
