@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -132,3 +134,28 @@ def test_a_missing_extension_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(StoreError, match=r"cksumvfs can't be loaded.*Install apsw from PyPI"):
         connect(tmp_path / "instep.db")
     connection._load_checksums.cache_clear()
+
+
+def test_servers_that_start_at_once_in_a_new_store_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite itself waits neither when the kind of journal is changed nor when the journal is taken over."""
+    program = (
+        "import sys; from pathlib import Path; from instep_server.db.opening import prepare;"
+        " print(flush=True); sys.stdin.read(); prepare(Path(sys.argv[1]))"
+    )
+    servers = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, tmp_path / "instep.db"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(12)
+    ]
+    for server in servers:
+        assert server.stdout is not None
+        server.stdout.readline()
+    for server in servers:
+        assert server.stdin is not None
+        server.stdin.close()
+        server.stdin = None
+    assert [server.communicate()[1] for server in servers] == [b""] * len(servers)

@@ -21,9 +21,10 @@ import functools
 import itertools
 import os
 import struct
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import apsw
@@ -32,6 +33,8 @@ from instep_server.errors import StoreDamagedError, StoreError, StoreFullError, 
 
 BUSY_SECONDS = 30.0
 """How long to wait for another server that writes."""
+BUSY_PAUSE_SECONDS = 0.01
+"""How long to wait before another try of what SQLite itself does not wait for."""
 CHECKSUM_BYTES = 8
 """What each page has at its end for its checksum."""
 
@@ -43,6 +46,7 @@ _WAL_HEADER, _FRAME_HEADER, _LITTLE_ENDIAN = 32, 24, 0x377F0682
 Value: TypeAlias = int | str | bytes | None
 Params: TypeAlias = Mapping[str, Value]
 Row: TypeAlias = dict[str, Any]
+Answer = TypeVar("Answer")
 Error = apsw.Error
 """What statements raise."""
 
@@ -135,6 +139,28 @@ def connect(path: Path, *, reads_only: bool = False) -> Connection:
         raise translated(err, path) from err
 
 
+def patiently(work: Callable[[], Answer]) -> Answer:
+    """Does what SQLite refuses at once while another server does the same, as servers do that start at one moment.
+
+    Args:
+        work: Does it.
+
+    Returns:
+        What it returned.
+
+    Raises:
+        apsw.BusyError: Others were at it for too long.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return work()
+        except apsw.BusyError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(BUSY_PAUSE_SECONDS)
+
+
 def _only_to_read(path: Path) -> str:
     """Names a database to SQLite so that it writes nothing. With a journal, somebody else may be writing."""
     is_still = not path.with_name(f"{path.name}-wal").exists()
@@ -152,12 +178,17 @@ def lost_commits(connection: Connection, path: Path) -> int:
         path: The database's file.
     """
     journal = path.with_name(f"{path.name}-wal")
-    if not journal.exists() or not _commits_after(journal, connection.wal_checkpoint()[0]):
+    if not journal.exists() or not _commits_after(journal, _frames(connection)):
         return 0
     # Another server may have been writing. It has finished when we have had its lock.
     connection.execute("BEGIN IMMEDIATE")
     connection.rollback()
-    return _commits_after(journal, connection.wal_checkpoint()[0])
+    return _commits_after(journal, _frames(connection))
+
+
+def _frames(connection: Connection) -> int:
+    """Tells how many frames of the journal SQLite takes."""
+    return patiently(connection.wal_checkpoint)[0]
 
 
 def _commits_after(journal: Path, taken: int) -> int:

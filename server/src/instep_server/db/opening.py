@@ -14,6 +14,7 @@ from instep_server.db.connection import (
     Connection,
     connect,
     lost_commits,
+    patiently,
     translated,
 )
 from instep_server.errors import StoreDamagedError, StoreError
@@ -35,7 +36,7 @@ def prepare(path: Path) -> None:
         try:
             if path.stat().st_size == 0:
                 connection.reserve_bytes(reserve=CHECKSUM_BYTES)
-            connection.execute("PRAGMA journal_mode=WAL")
+            patiently(lambda: connection.execute("PRAGMA journal_mode=WAL"))
             found = _version(connection) or _create(connection)
             if lost := lost_commits(connection, path):
                 raise StoreDamagedError(
