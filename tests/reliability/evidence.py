@@ -23,6 +23,7 @@ _OBJECT = re.compile(r"b3/([0-9a-f]{2})/([0-9a-f]{62})")
 class Ended:
     """A run that has ended."""
 
+    flow: str
     number: int
     state: RunState
     outcome: Outcome
@@ -63,23 +64,47 @@ class Evidence:
 
     def newest(self) -> Ended:
         """Gives the newest run."""
+        return self.runs()[-1]
+
+    def runs(self) -> list[Ended]:
+        """Gives all runs, oldest first."""
         with closing(self._connect()) as db:
-            row = db.execute("SELECT id, number, state FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+            rows = db.execute(
+                "SELECT runs.id, flows.name, number, state FROM runs JOIN flows ON flows.id = runs.flow ORDER BY runs.id"
+            )
+            return [
+                Ended(flow, number, RunState(state), self._outcome(db, id), self._origins(db, id))
+                for id, flow, number, state in rows.fetchall()
+            ]
+
+    def _outcome(self, db: sqlite3.Connection, run: int) -> Outcome:
+        found = db.execute(
+            "SELECT tasks.step || '/' || tasks.foreach_path, artifacts.name, artifacts.hash FROM artifacts"
+            " JOIN tasks ON tasks.run = artifacts.run AND tasks.number = artifacts.task"
+            " AND tasks.attempts - 1 = artifacts.attempt WHERE artifacts.run = ? AND tasks.state = ?",
+            (run, TaskState.SUCCEEDED),
+        )
+        outcome: Outcome = {}
+        for task, name, hash in found:
+            outcome.setdefault(task, {})[name] = hash
+        return outcome
+
+    def _origins(self, db: sqlite3.Connection, run: int) -> frozenset[tuple[int, int]]:
+        found = db.execute(
+            "SELECT runs.number, tasks.origin_task FROM tasks JOIN runs ON runs.id = tasks.origin_run WHERE tasks.run = ?",
+            (run,),
+        )
+        return frozenset((number, task) for number, task in found)
+
+    def tags(self, flow: str, number: int) -> set[str]:
+        """Gives the tags of a run."""
+        with closing(self._connect()) as db:
             found = db.execute(
-                "SELECT tasks.step || '/' || tasks.foreach_path, artifacts.name, artifacts.hash FROM artifacts"
-                " JOIN tasks ON tasks.run = artifacts.run AND tasks.number = artifacts.task"
-                " AND tasks.attempts - 1 = artifacts.attempt WHERE artifacts.run = ? AND tasks.state = ?",
-                (row[0], TaskState.SUCCEEDED),
+                "SELECT tags.name FROM tags JOIN runs ON runs.id = tags.run JOIN flows ON flows.id = runs.flow"
+                " WHERE flows.name = ? AND number = ?",
+                (flow, number),
             )
-            outcome: Outcome = {}
-            for task, name, hash in found:
-                outcome.setdefault(task, {})[name] = hash
-            clones = db.execute(
-                "SELECT runs.number, tasks.origin_task FROM tasks JOIN runs ON runs.id = tasks.origin_run"
-                " WHERE tasks.run = ?",
-                (row[0],),
-            )
-            return Ended(row[1], RunState(row[2]), outcome, frozenset((run, task) for run, task in clones))
+            return {name for (name,) in found}
 
     def at_work(self) -> set[int]:
         """Gives the process ids of workers that hold a task."""

@@ -84,7 +84,9 @@ class Subject:
         seconds: How long each of these tasks waits.
     """
 
-    def __init__(self, folder: Path, language: str, width: int, isolation: str, seconds: float) -> None:
+    def __init__(
+        self, folder: Path, language: str, width: int, isolation: str = "fork", seconds: float = 0
+    ) -> None:
         self.project = Project(folder)
         self.language = language
         # Servers put their sockets here. /tmp has room for the few bytes that a socket's path may have.
