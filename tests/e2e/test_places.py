@@ -274,7 +274,7 @@ def test_few_processes_make_a_wide_foreach_narrow_and_say_so(project: Project, l
     place = Place(name="64 processes", shell=limited(64), variables={"INSTEP_HOME": "{other}/store"})
     done = project.call(*settle(project, place, language)[:-1], "64")
     assert re.search(
-        r"At most \d+ tasks? runs? at once, not 64: 64 processes and threads are allowed here", done.text
+        r"No more than \d of 64 tasks run at once: 64 processes and threads are allowed here", done.text
     )
 
 

@@ -79,9 +79,17 @@ def write_flow(
         ("#!/bin/sh\n", 0o644, "must be executable: chmod +x"),
         ("no first line\n", 0o755, "its first line names its interpreter, after #!"),
         ("#!/no/such/interpreter\n", 0o755, "its first line names its interpreter, after #!"),
-        ("#!/usr/bin/env no-such-interpreter\n", 0o755, "interpreter that its first line names is not installed"),
+        (
+            "#!/usr/bin/env no-such-interpreter\n",
+            0o755,
+            "interpreter that its first line names is not installed",
+        ),
         ("#!/bin/sh\nexit 3\n", 0o755, "ended before it had loaded it (exit code 3)"),
-        ("#!/bin/bash\necho hello there >&$INSTEP_HOST_FD\nsleep 1000\n", 0o755, "what is no message of a host"),
+        (
+            "#!/bin/bash\necho hello there >&$INSTEP_HOST_FD\nsleep 1000\n",
+            0o755,
+            "what is no message of a host",
+        ),
         (
             "#!/bin/bash\nprintf '\\002\\0\\0\\0\\377\\377' >&$INSTEP_HOST_FD\nsleep 1000\n",
             0o755,
@@ -116,7 +124,9 @@ def test_worker_of_another_protocol_version_fails_its_task_and_says_why(project:
     assert "speaks protocol versions 1-1, and tomorrow 1.0 speaks 99-99" in failed.text
 
 
-def test_function_that_the_program_does_not_offer_is_refused_with_those_that_it_does(project: Project) -> None:
+def test_function_that_the_program_does_not_offer_is_refused_with_those_that_it_does(
+    project: Project,
+) -> None:
     write_flow(project, work="render() {}")
     refused = project.call("flow.py", "check", expect=1)
     assert "runs the function 'work', which the file 'steps.js' does not define" in refused.text
@@ -125,7 +135,9 @@ def test_function_that_the_program_does_not_offer_is_refused_with_those_that_it_
 
 def test_flow_in_r_names_a_step_in_typescript(project: Project) -> None:
     need_build()
-    write_program(project, program("work(self) { self.twice = self.numbers.map((x) => x && 2 * x); self.none = null; }"))
+    write_program(
+        project, program("work(self) { self.twice = self.numbers.map((x) => x && 2 * x); self.none = null; }")
+    )
     project.write(
         "flow.R",
         """
@@ -249,7 +261,9 @@ def test_failed_step_is_tried_again_and_its_last_error_caught(project: Project) 
 
 
 def test_resume_takes_over_unchanged_typescript_and_runs_a_changed_program_again(project: Project) -> None:
-    write_flow(project, start="self.x = 1", work="work(self) { self.y = self.x + 1; }", end="print('y is', self.y)")
+    write_flow(
+        project, start="self.x = 1", work="work(self) { self.y = self.x + 1; }", end="print('y is', self.y)"
+    )
     project.call("flow.py", "run")
     again = project.call("flow.py", "run", "--reuse")
     assert "Step work: cloned 1 task" in again.text

@@ -34,7 +34,8 @@ MOST_KIB = 1600
 """With so much room no write fails."""
 LANGUAGES = {"python": "scarce.py", "r": "scarce.R"}
 PLAIN = re.compile(
-    r"is full|No space left|Read-only file system|is read-only|Too many open files|too many open files", re.I
+    r"is full|No space left|Read-only file system|is read-only|Too many open files|number of open files is too low",
+    re.I,
 )
 """What a person must be told, in one of these words."""
 NOT_PLAIN = re.compile(r"This is a bug|Segmentation|SIGSEGV|SIGBUS|SIGABRT|ended unexpectedly")
@@ -288,7 +289,7 @@ def campaign(scale: float) -> Tally:
                 project = ScarceProject(Path(folder), disk)
                 for lack, amounts in (
                     ("disk", range(0, MOST_KIB, STEP_KIB)),
-                    ("descriptors", range(6, 70, 2)),
+                    ("descriptors", range(6, 110, 2)),
                 ):
                     project.call(LANGUAGES[language], "run")
                     count = max(1, round(len(amounts) * scale))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from project import Project
+from project import Project, wait_until
 
 from reliability.scarce import LANGUAGES, PLENTY, TOTAL, Disk, ScarceProject, injection, read_only
 
@@ -93,3 +95,63 @@ def test_a_step_without_memory_fails_and_resume_goes_on(project: Project, file: 
     small = MEMORY[file].replace("bytes(2**32)", "bytes(4)").replace("raw(2^32)", "raw(4)")
     project.write(file, small)
     project.call(file, "resume")
+
+
+@pytest.fixture
+def group() -> Iterator[Path]:
+    """A control group whose processes may take 400 MB together."""
+    top = Path("/sys/fs/cgroup")
+    folder, limit = top / "memory" / f"instep-{os.getpid()}", "memory.limit_in_bytes"
+    if not (top / "memory").is_dir():
+        folder, limit = top / f"instep-{os.getpid()}", "memory.max"
+    try:
+        folder.mkdir()
+        (folder / limit).write_text(str(400 * 1024 * 1024))
+    except OSError:
+        pytest.skip("this machine lets nobody make a control group that limits memory")
+    yield folder
+    wait_until(lambda: not (folder / "cgroup.procs").read_text())
+    folder.rmdir()
+
+
+GREEDY = {
+    "flow.py": """
+        from instep import FlowSpec, step
+
+        class Greedy(FlowSpec):
+            @step
+            def start(self):
+                print("takes memory", flush=True)
+                self.large = bytearray(b"x") * 2_000_000_000
+                self.next("end")
+
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            Greedy()
+        """,
+    "flow.R": """
+        library(instep)
+        flow("Greedy") |>
+          step("start", \\(self) {
+            cat("takes memory\\n")
+            self$large <- rep(as.raw(1), 2e9)
+          }, next_step = "end") |>
+          step("end", \\(self) NULL) |>
+          run()
+        """,
+}
+
+
+@pytest.mark.parametrize("file", GREEDY)
+def test_a_step_that_the_kernel_kills_for_want_of_memory_is_told_so(
+    project: Project, group: Path, file: str
+) -> None:
+    project.write(file, GREEDY[file])
+    interpreter = sys.executable if file.endswith(".py") else "Rscript"
+    script = f"echo $$ > {group}/cgroup.procs && exec {interpreter} {file} run"
+    done = project.call("sh", "-c", script, expect=1)
+    assert "was killed (SIGKILL): the machine ran out of memory" in done.text
+    assert project.read("Flow('Greedy').latest_run['start'].task.stdout") == "takes memory\n"

@@ -1,9 +1,9 @@
-"""How many processes and threads may still be started.
+"""How many processes and threads may still be started, and how many files may be open.
 
-gRPC starts threads of its own. Where it can't, it ends its process by abort() or waits for ever, and nobody learns why.
-So what there is room for is found out before: the server refuses to start without, and a run has no more workers at once
-than fit. A limit is soft knowledge, because other programs start processes, too; a fork that fails later makes the run
-go on with fewer workers.
+gRPC, in the server and in workers of R, starts threads of its own. Where it can't, it ends its process by abort() or
+waits for ever, and nobody learns why. So what there is room for is found out before: the server refuses to start
+without, and a run has no more workers at once than fit. What is counted may be old when it is used, because other
+programs start processes, too; a fork that fails later makes the run go on with fewer workers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ from instep_server.errors import InstepError
 
 _FAR_AWAY = 16_384
 """A limit from which on nobody needs to count."""
+_FILES = 4_096
+"""How many files the server may have open, if it has to raise its limit for that and can."""
+_FILES_OF_SERVER = 40
+"""How many files a server has open without any task, at most."""
+_FILES_OF_TASK = 6
+"""How many files a server has open for a task, at most."""
 _MAY_EXCEED = (1 << 21) | (1 << 24)
 """The capabilities SYS_ADMIN and SYS_RESOURCE, for which the limit of a user does not hold."""
 
@@ -54,7 +60,7 @@ def threads_of_task() -> int:
 
 
 def check_room(root: Path = Path("/")) -> None:
-    """Makes sure that a server, the command that started it, and one task fit.
+    """Makes sure that a server, the command that started it, and one task fit. Raises the limit of open files.
 
     Args:
         root: Where /proc and /sys are.
@@ -62,7 +68,14 @@ def check_room(root: Path = Path("/")) -> None:
     Raises:
         InstepError: They do not.
     """
-    needed = 2 * (threads_of_grpc() + 2) + threads_of_task() + 1
+    files = _raise_limit()
+    if files < _FILES_OF_SERVER + 2 * _FILES_OF_TASK:
+        raise InstepError(
+            f"Too many open files are to be expected: a process may have {files} (ulimit -n), and Instep needs"
+            f" {_FILES_OF_SERVER + 2 * _FILES_OF_TASK}. Raise the limit."
+        )
+    # This server with the thread that commits, what watches the run, the flow's host, and a worker.
+    needed = (threads_of_grpc() + 1) + 2 + 1 + (threads_of_grpc() + 2)
     room = find_room(root)
     if room is not None and room.left < needed:
         raise InstepError(
@@ -80,14 +93,34 @@ def fitting_workers(wanted: int, root: Path = Path("/")) -> tuple[int, str]:
     Returns:
         How many fit, at least 1 and at most as many as wanted; and why not all, for people.
     """
-    room = find_room(root)
-    fitting = max(1, room.left // threads_of_task()) if room is not None else wanted
-    if room is None or fitting >= wanted:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    reasons = [
+        (
+            (files - _FILES_OF_SERVER) // _FILES_OF_TASK,
+            f"{files} open files are allowed here (ulimit -n), and a task takes {_FILES_OF_TASK}",
+        )
+    ]
+    if (room := find_room(root)) is not None:
+        reasons.append((room.left // threads_of_task(), f"{room}, and a task takes {threads_of_task()}"))
+    fitting, why = min(reasons)
+    if fitting >= wanted:
         return wanted, ""
-    return (
-        fitting,
-        f"At most {fitting} tasks run at once, not {wanted}: {room}, and a task takes {threads_of_task()}.",
-    )
+    fitting = max(1, fitting)
+    return fitting, f"No more than {fitting} of {wanted} tasks run at once: {why}."
+
+
+def _raise_limit() -> int:
+    """Raises this process's limit of open files as far as is useful and possible.
+
+    Returns:
+        The limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return _FILES if soft == resource.RLIM_INFINITY else soft
 
 
 def find_room(root: Path = Path("/")) -> Room | None:

@@ -9,6 +9,7 @@ server starts.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -79,6 +80,10 @@ def run_command(session: Session, arguments: Sequence[str]) -> int:
                 session.driver.tell_error(err)
             show_error(err)
             return FAILURE
+        except OSError as err:
+            if err.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            sys.exit(f"Error: {err.strerror}. Raise the limit (ulimit -n), or close what is open.")
         except (ImportError, AttributeError):
             from instep._shadow import shadowing_file
 
