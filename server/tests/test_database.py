@@ -7,10 +7,10 @@ import apsw
 import pytest
 from instep_server.db import _sqlite
 from instep_server.db.change import Change
-from instep_server.db.connection import connect, translated
+from instep_server.db.connection import Connection, connect, translated
 from instep_server.db.database import Database
 from instep_server.db.opening import prepare
-from instep_server.errors import StoreError, StoreFullError
+from instep_server.errors import StoreError, StoreFullError, StoreUnwritableError
 
 
 @pytest.fixture
@@ -77,6 +77,46 @@ def test_write_that_fails_does_not_take_others_with_it(path: Path) -> None:
         with pytest.raises(StoreError, match="no such table"):
             await bad
         assert stored(db) == {"good", "also"}
+        await db.close()
+
+    asyncio.run(scenario())
+
+
+def test_nothing_of_a_run_is_written_after_a_write_of_it_that_failed(path: Path) -> None:
+    """What is on disk of a run is a beginning of what happened, also where a later write would find room again."""
+
+    def refuse(_: Connection) -> None:
+        raise StoreFullError("The disk is full.")
+
+    async def scenario() -> None:
+        db = Database(path, lambda _: None)
+        writes = [
+            db.write(manifest("a").apply, run=1),
+            db.write(refuse, run=1),
+            db.write(manifest("b").apply, run=1),
+            db.write(manifest("c").apply, run=2, durable=True),
+        ]
+        found = await asyncio.gather(*writes, return_exceptions=True)
+        assert [type(one) for one in found] == [type(None), StoreFullError, StoreFullError, type(None)]
+        with pytest.raises(StoreFullError):
+            await db.write(manifest("d").apply, run=1)
+        assert stored(db) == {"a", "c"}
+        await db.close()
+
+    asyncio.run(scenario())
+
+
+def test_unwritable_database_can_be_read(path: Path) -> None:
+    async def scenario() -> None:
+        db = Database(path, lambda _: None)
+        await db.write(manifest("a").apply, durable=True)
+        await db.close()
+        before = sorted(file.name for file in path.parent.iterdir())
+        db = Database(path, lambda _: None, StoreUnwritableError("It is read-only."))
+        assert stored(db) == {"a"}
+        with pytest.raises(StoreUnwritableError):
+            await db.write(manifest("b").apply, durable=True)
+        assert sorted(file.name for file in path.parent.iterdir()) == before
         await db.close()
 
     asyncio.run(scenario())

@@ -41,6 +41,31 @@ def test_arrived_takes_the_oldest_task_and_its_place() -> None:
     assert dispatch.wanted() == [A]
 
 
+def test_narrow_keeps_to_the_workers_there_are_and_widens_with_each_round() -> None:
+    dispatch = Dispatch(4, MACHINE)
+    for task in range(12):
+        dispatch.put(A, task)
+    assert len(dispatch.wanted()) == 4
+    for _ in range(2):
+        dispatch.arrived(A)
+        dispatch.gave_up(A)
+    assert dispatch.narrow() == 2
+    assert dispatch.wanted() == []
+    dispatch.done(A)
+    assert len(dispatch.wanted()) == 1
+    dispatch.done(A)
+    assert len(dispatch.wanted()) == 1, "one more is tried when as many tasks have ended as may run at once"
+
+
+def test_narrow_leaves_one_place_where_there_is_no_worker() -> None:
+    dispatch = Dispatch(4, MACHINE)
+    dispatch.put(A, 1)
+    dispatch.wanted()
+    dispatch.gave_up(A)
+    assert dispatch.narrow() == 0
+    assert dispatch.wanted() == [A]
+
+
 def test_arrived_finds_nothing_after_clear() -> None:
     dispatch = Dispatch(1, MACHINE)
     dispatch.put(A, 1)
