@@ -8,6 +8,7 @@ command said and at what is stored, gives the room back, and resumes.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -28,10 +29,15 @@ from reliability.report import Tally
 MOUNT = "/mnt"
 PLENTY = 256 * 1024 * 1024
 KIB = 1024
-STEP_KIB = 20
-"""By how much the room of two neighbouring injections differs."""
-MOST_KIB = 1600
-"""With so much room no write fails."""
+LACKS: dict[str, tuple[str, range]] = {
+    "disk of the store full": ("", range(0, 1600, 20)),
+    "disk of objects full": ("store/objects", range(0, 1000, 50)),
+    "disk of logs full": ("store/logs", range(0, 160, 8)),
+    "disk of spool files full": ("store/spool", range(0, 160, 8)),
+    "disk of temporary files full": ("temporary", range(0, 20, 4)),
+    "descriptors": ("", range(6, 110, 4)),
+}
+"""What is on the disk that has little room, and how much room that is in KiB, from none to enough."""
 LANGUAGES = {"python": "scarce.py", "r": "scarce.R"}
 PLAIN = re.compile(
     r"is full|No space left|Read-only file system|is read-only|Too many open files|number of open files is too low",
@@ -97,11 +103,18 @@ TOTAL = 370_000
 
 
 class Disk:
-    """A disk whose size can be changed: a tmpfs in a mount namespace, which lasts as long as this object."""
+    """A disk whose size can be changed: a tmpfs in a mount namespace, which lasts as long as this object.
 
-    def __init__(self) -> None:
+    Args:
+        part: What lies on it, such as `store/logs`. Empty: everything does.
+    """
+
+    def __init__(self, part: str = "") -> None:
+        self._place = f"{MOUNT}/{part}"
         unshare = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
-        script = f"mount -t tmpfs -o size={PLENTY} none {MOUNT} && echo ready && read _"
+        mount = f"mount -t tmpfs -o size={PLENTY} none"
+        script = f"{mount} {MOUNT} && mkdir -p {self._place} {MOUNT}/temporary && {mount} {self._place}"
+        script += " && echo ready && read _"
         self._holder = subprocess.Popen(
             [*unshare, "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -122,13 +135,13 @@ class Disk:
 
     def leave(self, size: int) -> None:
         """Leaves so many bytes of room."""
-        usage = os.statvfs(self.path)
+        usage = os.statvfs(f"{self.path}{self._place.removeprefix(MOUNT)}")
         used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
-        self.remount(f"size={used + size}")
+        self.remount(f"size={max(used + size, 4 * KIB)}")  # 0 is no limit
 
     def remount(self, options: str) -> None:
         """Changes how the disk is mounted."""
-        command = self.inside(Path("/"), "mount", "-o", f"remount,{options}", MOUNT)
+        command = self.inside(Path("/"), "mount", "-o", f"remount,{options}", self._place)
         subprocess.run(command, check=True, capture_output=True)
 
 
@@ -140,6 +153,7 @@ class ScarceProject(Project):
         self.disk = disk
         self.store = disk.path / "store"
         self.environment["INSTEP_HOME"] = f"{MOUNT}/store"
+        self.environment["TMPDIR"] = f"{MOUNT}/temporary"
         self.limits: tuple[str, ...] = ()
         self.write("scarce.py", _PYTHON)
         self.write("scarce.R", _R)
@@ -161,8 +175,8 @@ class Outcome:
 def check_store(store: Path) -> list[str]:
     """Finds damage in a store that nobody uses: objects that are not what their names say, and the database."""
     found: list[str] = []
-    for file in (store / "objects").rglob("*"):
-        if file.is_file() and not file.name.startswith("."):
+    for file in (store / "objects" / "b3").rglob("*"):
+        if file.is_file():
             name = file.parent.name + file.name
             if blake3(file.read_bytes()).hexdigest() != name:
                 found.append(f"object {name} has other bytes")
@@ -233,15 +247,15 @@ def injection(project: ScarceProject, language: str, lack: str, amount: int) -> 
     Args:
         project: Where.
         language: Of the flow.
-        lack: `disk`: so many KiB of room are left; `descriptors`: each process may have so many.
+        lack: `descriptors`: each process may have so many; else, so many KiB of room are left on the disk.
         amount: How much there is.
     """
     file = LANGUAGES[language]
     before = runs_of(project.store)
-    if lack == "disk":
-        project.disk.leave(amount * KIB)
-    else:
+    if lack == "descriptors":
         project.limits = ("prlimit", f"--nofile={amount}")
+    else:
+        project.disk.leave(amount * KIB)
     try:
         done = project.call(file, "run", expect=None)
         wait_until(lambda: not project.left_behind(), seconds=10)
@@ -282,26 +296,25 @@ def campaign(scale: float) -> Tally:
         f"make reliability CHAPTER=scarce SCALE={scale:g}",
     )
     draw = random.Random(20)
-    for language in LANGUAGES:
+    for language, (lack, (part, amounts)) in itertools.product(LANGUAGES, LACKS.items()):
         with TemporaryDirectory() as folder:
-            disk = Disk()
+            disk = Disk(part)
             try:
                 project = ScarceProject(Path(folder), disk)
-                for lack, amounts in (
-                    ("disk", range(0, MOST_KIB, STEP_KIB)),
-                    ("descriptors", range(6, 110, 2)),
-                ):
-                    project.call(LANGUAGES[language], "run")
-                    count = max(1, round(len(amounts) * scale))
-                    for amount in sorted(draw.sample(amounts, count) if count < len(amounts) else amounts):
-                        outcome = injection(project, language, lack, amount)
-                        tally.add(
-                            f"too few {lack}" if lack == "descriptors" else "disk full",
-                            language,
-                            outcome.told,
-                        )
-                        for one in outcome.findings:
-                            tally.find(one)
+                project.call(LANGUAGES[language], "run")
+                count = max(1, round(len(amounts) * scale))
+                for amount in sorted(draw.sample(amounts, min(count, len(amounts)))):
+                    outcome = injection(project, language, lack, amount)
+                    tally.add(
+                        "too few file descriptors" if lack == "descriptors" else lack, language, outcome.told
+                    )
+                    for finding in outcome.findings:
+                        tally.find(finding)
+                if not part:
+                    outcome = read_only(project, language)
+                    tally.add("store made read-only", language, outcome.told)
+                    for finding in outcome.findings:
+                        tally.find(finding)
             finally:
                 disk.close()
     return tally

@@ -29,7 +29,7 @@ def test_a_full_disk_loses_nothing_and_resume_goes_on(scarce: ScarceProject, lan
     """I6: what was recorded stays, whichever write is the first that fails."""
     scarce.call(LANGUAGES[language], "run")
     for room in (0, 60, 200, 330, 660, 820):
-        assert injection(scarce, language, "disk", room).findings == []
+        assert injection(scarce, language, "disk of the store full", room).findings == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
