@@ -1,5 +1,5 @@
 # The verbs of this repository, the same for both languages.
-.PHONY: setup demo test fmt lint types docs gen bench fuzz graphs reliability check
+.PHONY: setup demo test fmt lint types docs gen bench fuzz graphs reliability conformance check
 
 setup: ## Installs everything that is missing. Does nothing when nothing is.
 	@scripts/setup.sh
@@ -36,6 +36,9 @@ graphs: setup ## Runs random graphs of both languages, and compares them with a 
 
 reliability: setup ## Injects thousands of faults into real runs; writes docs/reliability.md (CHAPTER=kill SCALE=0.1).
 	@cd tests && ../.venv/bin/python -m reliability $(CHAPTER) --scale $(or $(SCALE),1)
+
+conformance: setup ## Has all workers show that they keep to the protocol; writes docs/conformance.md.
+	@scripts/conformance.sh
 
 check: ## Everything that must be green before a change goes in.
 	@.ci/run

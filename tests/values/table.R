@@ -76,4 +76,4 @@ answer <- function(kind, body) {
 
 here <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "compare.R"))
-source(file.path(here, "service.R"))
+source(file.path(here, "..", "..", "proto", "conformance", "workers", "r", "service.R"))

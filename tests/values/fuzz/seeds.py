@@ -20,9 +20,9 @@ import polars as pl
 import pyarrow as pa
 import scipy.sparse as sp
 from instep.values import NamedVector, NDArray, encode
+from instep_conformance import vectors
 from instep_proto.v1 import value_pb2 as pb
 from values.fuzz.types import Pair
-from values.vectors import VECTORS
 
 HERE = Path(__file__).parent
 SEEDS = HERE / "seeds"
@@ -43,22 +43,12 @@ class Seed:
 
 def load() -> list[Seed]:
     """Reads all seeds, in the same order each time."""
-    vectors = [_of_vector(path) for path in sorted(VECTORS.glob("*/*/manifest.bin"))]
+    stored = [Seed(f"{vector.producer}/{vector.case}", vector.inlined()) for vector in vectors.load()]
     own = [
         Seed(f"{path.parent.name}/{path.stem}", pb.Manifest.FromString(path.read_bytes()))
         for path in sorted(SEEDS.glob("*/*.bin"))
     ]
-    return vectors + own
-
-
-def _of_vector(path: Path) -> Seed:
-    manifest = pb.Manifest.FromString(path.read_bytes())
-    for part in manifest.parts:
-        if part.HasField("blob"):
-            blob = (path.parent / "blobs" / part.blob.hash.removeprefix("b3:")).read_bytes()
-            part.inline = blob[part.offset : part.offset + part.length]
-            part.offset = 0
-    return Seed(f"{path.parents[1].name}/{path.parent.name}", manifest)
+    return stored + own
 
 
 def values() -> dict[str, Any]:
