@@ -7,4 +7,5 @@ test_that("a reference names a file and a function", {
 test_that("a reference needs both", {
   expect_error(r_function("models.R"), class = "instep_error_argument")
   expect_error(py_function("prep.py", 3), class = "instep_error_argument")
+  expect_error(program_function("draw.js", 3), class = "instep_error_argument")
 })

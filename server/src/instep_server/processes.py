@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from instep_server.core.loss import NO_R_PACKAGE
 from instep_server.errors import HostError
 from instep_server.logs import LogStream
 
+_PROGRAM_IS_WRONG = {errno.EACCES, errno.ENOENT, errno.ENOEXEC}
 _R_OPTIONS = ("--no-echo", "--no-save", "--no-restore", "-e")
 _R_FINDS_US = (
     'invisible(tryCatch(loadNamespace("instep"), packageNotFoundError = function(e) {'
@@ -104,7 +106,7 @@ def start(
         )
     except OSError as err:
         program = command.arguments[0]
-        advice = f" {_advice(program, err)}" if isinstance(err, FileNotFoundError | PermissionError) else ""
+        advice = f" {_advice(program, err)}" if err.errno in _PROGRAM_IS_WRONG else ""
         raise HostError(f"{program} can't be started: {err.strerror}.{advice}") from err
 
 
