@@ -69,7 +69,7 @@ export class Attempt {
 
   constructor(
     private readonly session: Session,
-    private readonly objectRoot: string,
+    objectRoot: string,
     private readonly task: Task,
     private readonly steps: Steps,
   ) {

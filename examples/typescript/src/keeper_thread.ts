@@ -1,6 +1,6 @@
 /** The thread that keeps a lease and sends logs, also while user code leaves the main thread no time. */
 
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import type { KeeperData, Order, Tiding } from "./keeper";
 
@@ -34,15 +34,19 @@ async function keep(): Promise<void> {
   let nextBeat = 0;
   let answered = performance.now();
   let isCancelled = false;
+  let logMs = LOG_MS;
   for (let seq = 1; ;) {
     try {
       if (isAsked || performance.now() >= nextBeat) {
+        const usage = {
+          rss_bytes: process.memoryUsage.rss(),
+          cpu_ms: Math.round((process.cpuUsage().user + process.cpuUsage().system) / 1000),
+        };
         const answer = await session.call<{ heartbeat_ms: number; directive: string | number; cancel_reason: string }>(
           "WorkerService/Heartbeat",
-          { lease_token: leaseToken, seq: seq++, phase: `ATTEMPT_PHASE_${phase}`, rss_bytes: process.memoryUsage.rss(),
-            cpu_ms: Math.round(process.cpuUsage().user / 1000) },
+          { lease_token: leaseToken, seq: seq++, phase: `ATTEMPT_PHASE_${phase}`, ...usage },
           { budgetMs: 0 },
-        ); // prettier-ignore
+        );
         interval = answer.heartbeat_ms || interval;
         nextBeat = performance.now() + interval;
         if (answer.directive === "DIRECTIVE_CANCEL" && !isCancelled) tell({ cancel: answer.cancel_reason });
@@ -57,7 +61,7 @@ async function keep(): Promise<void> {
     }
     const isFlushing = isEnding && data.sendsAllLogs && logs.some((log) => !log.isClosed);
     if (isEnding && !isFlushing) tell({ done: true });
-    isAsked = await pause(isFlushing ? 0 : Math.min(LOG_MS, Math.max(nextBeat - performance.now(), 0)));
+    isAsked = await pause(isFlushing ? 0 : Math.min(logMs, Math.max(nextBeat - performance.now(), 0)));
   }
 
   /** Sends what is new in a log. At the end: also that nothing follows. */
@@ -67,12 +71,13 @@ async function keep(): Promise<void> {
     const end = isEnding && bytes.length === 0;
     if (bytes.length === 0 && !(end && data.sendsAllLogs)) return;
     try {
-      const answer = await session.call<{ next_offset: number; closed: boolean }>(
+      const answer = await session.call<{ next_offset: number; min_interval_ms: number; closed: boolean }>(
         "LogService/AppendLogs",
         { lease_token: leaseToken, stream: log.stream, offset: log.offset, data: bytes, end },
         { budgetMs: 0 },
       );
       log.offset = answer.next_offset;
+      logMs = Math.max(logMs, answer.min_interval_ms);
       log.isClosed = answer.closed || end;
     } catch (error) {
       if (!(error instanceof CallError && error.reason === "LOG_OFFSET")) throw error;
@@ -98,8 +103,10 @@ function pause(ms: number): Promise<boolean> {
   });
 }
 
+/** Reads a piece of a log. Empty: nothing is there, or somebody has removed the file. */
 function readFrom(file: string, offset: number): Buffer {
   const buffer = Buffer.alloc(LOG_BYTES);
+  if (!existsSync(file)) return buffer.subarray(0, 0);
   const opened = openSync(file, "r");
   try {
     return buffer.subarray(0, readSync(opened, buffer, 0, LOG_BYTES, offset));

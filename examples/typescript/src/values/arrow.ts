@@ -1,17 +1,36 @@
 /** Columns as Arrow IPC streams of the profile that proto/instep/v1/value.proto describes. */
 
 import {
-  Bool, type Data, type DataType, DataType as Types, DateDay, DateUnit, Dictionary, Duration, Field, Float64, Int32, Int64,
-  LargeBinary, makeBuilder, makeData, Precision, RecordBatch, Schema, Struct, Table, tableFromIPC, tableToIPC, TimeUnit,
-  TimestampMicrosecond, TimeMicrosecond, Utf8, Vector,
-} from "apache-arrow"; // prettier-ignore
+  Bool,
+  type Data,
+  type DataType,
+  DataType as Types,
+  DateUnit,
+  Dictionary,
+  Field,
+  Float64,
+  Int64,
+  LargeBinary,
+  makeBuilder,
+  makeData,
+  Precision,
+  RecordBatch,
+  Schema,
+  Struct,
+  Table,
+  tableFromIPC,
+  tableToIPC,
+  TimeUnit,
+  TimestampMicrosecond,
+  Utf8,
+  Vector,
+} from "apache-arrow";
 
 const FLOATS = { [Precision.HALF]: "float16", [Precision.SINGLE]: "float32", [Precision.DOUBLE]: "float64" };
 
 /** The Arrow type in which a scalar of a logical type is written. */
 export const STORED_AS = {
   bool: new Bool(),
-  int32: new Int32(),
   int64: new Int64(),
   float64: new Float64(),
   string: new Utf8(),

@@ -1,9 +1,9 @@
 /** Reads stored values. */
 
-import { DataType, DateUnit, Table, Timestamp, Vector } from "apache-arrow";
+import { DataType, Table, Timestamp, Vector } from "apache-arrow";
 import { decode as parse, type Digest, type KeyValue } from "../messages";
 import { StoreError } from "../store";
-import { canonical, columnOf, fits, raw, read, STORED_AS, stored } from "./arrow";
+import { canonical, columnOf, fits, read, STORED_AS, stored } from "./arrow";
 import {
   type Column,
   Foreign,
