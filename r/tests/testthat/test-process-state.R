@@ -1,0 +1,25 @@
+test_that("what a task has changed is put back", {
+  leave_behind <- function(code) {
+    state <- process_state()
+    force(code)
+    restore_process(state)
+  }
+  directory <- getwd()
+  digits <- getOption("digits")
+  random <- RNGkind()
+  file <- tempfile("left")
+  leave_behind({
+    Sys.setenv(INSTEP_TEST_LEFT = "x")
+    options(digits = 3L, instep_test_left = TRUE)
+    setwd(tempdir())
+    RNGkind("Wichmann-Hill")
+    file.create(file)
+    sink(nullfile())
+  })
+  expect_identical(Sys.getenv("INSTEP_TEST_LEFT"), "")
+  expect_identical(getOption("digits"), digits)
+  expect_null(getOption("instep_test_left"))
+  expect_identical(getwd(), directory)
+  expect_identical(RNGkind(), random)
+  expect_false(file.exists(file))
+})
