@@ -23,8 +23,8 @@ TEXT = f"""## Flows
 Each flow of `benchmarks/flows` runs as a whole command from a fresh store; its start and its end count. All take turns,
 after a round that does not count. Medians (lowest to highest) of {HELLO_REPEATS} runs of hello and {REPEATS} of the others; Metaflow's
 others, which take up to three minutes, run once. Nothing is extrapolated. Both have their default settings but for the number of
-splits, which Metaflow limits to 100: at most 16 tasks at once, and each task in a process of its own, which Metaflow starts and
-Instep forks off one that has loaded the flow.
+splits, which Metaflow limits to 100. Metaflow runs at most 16 tasks at once, and Instep one per core. Each task has a process of
+its own, which Metaflow starts, and Instep forks off one that has loaded the flow.
 
 - **hello**: three empty steps.
 - **foreach**: {TASKS:,} empty tasks; tasks per second. With `isolation = "reuse"` a process runs one task after the other.
