@@ -13,14 +13,23 @@ run_task <- function(session, task, problem, reuse, leased_ms) {
     the$attempt <- NULL
     the$task <- NULL
   })
-  outcome <- tryCatch(
-    attempt_outcome(attempt, problem),
-    error = \(condition) failed(condition_failure(condition, kind = failure_kind(condition, "INTERNAL"))),
-    interrupt = \(condition) interrupted(attempt)
-  )
-  tell_outcome(attempt, outcome)
-  close_devices()
-  suspendInterrupts(report(attempt, outcome, want_next = reuse))
+  # Only user code is interrupted: a cancel can come as several signals, by the host and by the keeper.
+  suspendInterrupts({
+    outcome <- tryCatch(
+      attempt_outcome(attempt, problem),
+      error = \(condition) failed(condition_failure(condition, kind = failure_kind(condition, "INTERNAL")))
+    )
+    tell_outcome(attempt, outcome)
+    close_devices()
+    answer <- report(attempt, outcome, want_next = reuse)
+    forget_interrupt()
+    answer
+  })
+}
+
+# Takes an interrupt that has come since user code has ended.
+forget_interrupt <- function() {
+  tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = \(interrupt) NULL)
 }
 
 # What is known about a running attempt. An environment, because its timings are filled in along the way.
@@ -84,11 +93,11 @@ run_user_code <- function(attempt, fun, arguments) {
   trouble <- NULL
   keeper_phase_(attempt$keeper, 2L)
   tryCatch(
-    {
+    allowInterrupts({
       trouble <- timed(attempt, "run", call_step(fun$fun, fun$label, arguments, \(i) raise_timeout(attempt)))
       keeper_phase_(attempt$keeper, 3L)
       Sys.sleep(0) # here R takes an interrupt that came when the code had just ended
-    },
+    }),
     interrupt = \(interrupt) trouble <<- trouble %||% list(condition = interrupt, frames = list())
   )
   keeper_phase_(attempt$keeper, 3L)

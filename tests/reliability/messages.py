@@ -25,7 +25,7 @@ from reliability.report import Tally
 SEED = 5
 RIGS = 3
 """How many orchestrators run at once: their runs wait more than they work."""
-OBSERVATIONS = 3
+OBSERVATIONS = 2
 """How many runs without a fault are looked at to learn which messages there are."""
 
 TITLE = "Messages lost, repeated, late, out of order"
