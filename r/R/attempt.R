@@ -41,7 +41,8 @@ new_attempt <- function(session, task) {
   attempt$fetch <- blob_reader(session$connection, session$object_root, task$lease$lease_token)
   attempt$keeper <- keeper_start_(
     session$connection$channel, session$token, task$lease$lease_token, task$lease$heartbeat_ms,
-    session$connection$call_ms, session$connection$orphan_ms, task$attempt_timeout_ms, Sys.getenv("INSTEP_STDOUT_FILE"), Sys.getenv("INSTEP_STDERR_FILE")
+    session$connection$call_ms, session$connection$orphan_ms, task$attempt_timeout_ms,
+    Sys.getenv("INSTEP_STDOUT_FILE"), Sys.getenv("INSTEP_STDERR_FILE")
   )
   attempt
 }

@@ -17,7 +17,6 @@ sys.path.append(
     str(Path(__file__).resolve().parents[2] / "server" / "tests")
 )  # as in pyproject.toml, for pytest
 
-CHAPTERS: tuple[str, ...] = ("hostile",)
 CHAPTERS: tuple[str, ...] = (
     "crowd",
     "hostile",
