@@ -408,6 +408,16 @@ def test_run_of_a_server_that_was_killed_is_failed_by_the_next(home: Path) -> No
     assert list((home / "owners").iterdir()) == []
 
 
+def test_what_a_server_left_that_was_killed_without_a_run_is_removed(home: Path) -> None:
+    with running(home) as rig:
+        rig.process.kill()
+        rig.process.wait()
+    assert list((home / "owners").iterdir())
+    with running(home):
+        pass
+    assert [path for folder in ("owners", "spool", "tmp") for path in (home / folder).iterdir()] == []
+
+
 def test_watcher_learns_that_the_owner_was_killed(home: Path) -> None:
     with running(home, line(sleep=30)) as rig:
         run = rig.submit()

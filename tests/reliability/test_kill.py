@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from project import Project, wait_until
 
@@ -109,6 +111,26 @@ def test_what_steps_start_is_ended_when_all_of_instep_is_killed_at_once(project:
     project.call("instep", "runs")
     wait_until(lambda: not project.left_behind())
     assert project.read("Flow('Doomed').latest_run.successful") is False
+
+
+@pytest.mark.parametrize(
+    ("file", "caller"),
+    [
+        ("doomed.py", (sys.executable, "-c", "from instep import Runner; Runner('doomed.py').run()")),
+        ("doomed.R", ("Rscript", "-e", "instep::run('doomed.R')")),
+    ],
+)
+def test_program_that_is_killed_takes_the_run_along_that_it_started(
+    project: Project, file: str, caller: tuple[str, ...]
+) -> None:
+    """A run from a notebook, or from the console of R, does not outlive it."""
+    write(project, file, STARTS[file])
+    process = project.start(*caller)
+    wait_until((project.folder / "started").exists)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not project.left_behind())
+    assert project.read("Flow('Doomed').latest_run.status") == "cancelled"
 
 
 @pytest.mark.parametrize("file", STARTS)
