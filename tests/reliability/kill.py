@@ -27,7 +27,7 @@ WIDTH = 6
 STORM_WIDTH = 60
 LOOK_SECONDS = 0.005
 STORM_LOOK_SECONDS = 0.003
-RESUME_PART = 0.7
+RESUME_PART = 0.5
 """What a resume writes, at most, of what a run does: it takes over what was done."""
 END_SECONDS = 30
 KILL_CHANCE = 0.5
@@ -36,7 +36,7 @@ WORKER_SECONDS = 0.03
 ISOLATIONS = ("fork", "fork", "reuse", "fork", "fork", "spawn")
 STORM_RUNS = 3
 STORM_KILLS = 60
-STORMS = 20
+STORMS = 24
 TRIALS = 300
 LANES = 2
 RESUMED = "resumed; same artifacts"
@@ -114,11 +114,11 @@ class Trial:
 
     def carry_out(self) -> None:
         """Kills, resumes and checks."""
-        rng = random.Random(self.seed)
+        rng = random.Random(f"{self.subject.language} {self.seed}")
         evidence = self.subject.evidence
         before = evidence.last_run()
         stale = self.subject.age()
-        for _ in range(rng.choice((1, 1, 2, 3))):
+        for _ in range(rng.choice((1, 2, 2, 3))):
             words = self._words(rng, before)
             target = rng.choice(list(TARGETS))
             if self._disturbed(words, target, self.measure.draw(rng, words[1])):
@@ -235,7 +235,7 @@ class Storm:
         self._strike = strike
         self._seconds = seconds
         self.wrong: list[str] = []
-        self._rng = random.Random(seed)
+        self._rng = random.Random(f"{subject.language} {seed}")
 
     def carry_out(self, expected: Outcome, kills: int) -> None:
         """Kills so many workers, or as many as come, resumes until the run is done, and checks."""

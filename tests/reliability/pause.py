@@ -44,6 +44,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
 KEEPS_LEASES = (ORCHESTRATOR, ALL)
 ENDED = "ended when its lease was over, and tried again; same artifacts"
 LOST, KEPT = "given up and tried again; same artifacts", "no lease lost; same artifacts"
+SAME = "same artifacts, beside pauses of hosts"
 TEXT = """\
 Processes of running flows are stopped by SIGSTOP for two and a half leases, and go on by SIGCONT. The lease is one second.
 Stopped are workers, which never go on; hosts with their workers, so that nobody can end the workers, and they go on when
@@ -75,6 +76,11 @@ class Pauses:
     wrong: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
 
+    @property
+    def keeps_leases(self) -> bool:
+        """Whether nothing was stopped that may cost an attempt."""
+        return {*self.made} <= {*KEEPS_LEASES}
+
     def carry_out(self) -> None:
         """Runs the flow, stops what is to be stopped, and checks."""
         words = (*self.subject.run_words(0), "--max-workers", str(WORKERS))
@@ -82,7 +88,7 @@ class Pauses:
         process = self.subject.project.start(*words, "--with", retry)
         with ThreadPoolExecutor(1) as reader:
             ended = reader.submit(self.subject.project.finish, process, expect=None)
-            family, rng = Family(process.pid), random.Random(self.seed)
+            family, rng = Family(process.pid), random.Random(f"{self.subject.language} {self.seed}")
             for target in self.targets:
                 # What has started is worth a pause; before that there is no lease.
                 while not ended.done() and not family.members(Role.WORKER):
@@ -114,7 +120,7 @@ class Pauses:
         self.wrong += (
             f"I6: attempt {one} was given up, and has artifacts" for one, has in lost.items() if has
         )
-        if lost and {*self.made} <= {*KEEPS_LEASES}:
+        if lost and self.keeps_leases:
             self.wrong.append(f"attempts {sorted(lost)} were given up although only {self.made} were stopped")
 
 
@@ -125,11 +131,8 @@ def pauses(language: str, expected: Outcome, targets: list[str], seed: int, tall
         run = Pauses(disturbed, expected, targets, seed)
         run.carry_out()
     for target in run.made:
-        tally.add(
-            f"SIGSTOP of {target}, SIGCONT after {PAST_SECONDS:g} leases",
-            LANGUAGES[language],
-            KEPT if target in KEEPS_LEASES else LOST,
-        )
+        outcome = LOST if target == HOST else KEPT if run.keeps_leases else SAME
+        tally.add(f"SIGSTOP of {target}, SIGCONT after {PAST_SECONDS:g} leases", LANGUAGES[language], outcome)
     for finding in run.wrong:
         tally.find(f"{language}, seed {seed}, {run.made}: {finding}")
 
