@@ -31,7 +31,7 @@ def root(tmp_path: Path) -> Path:
 def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, int]]:
     """The limits of this process, as `getrlimit` tells them."""
     told = {resource.RLIMIT_NPROC: resource.RLIM_INFINITY, resource.RLIMIT_NOFILE: 1000}
-    monkeypatch.setattr(room.resource, "getrlimit", lambda which: (told[which], told[which]))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (told[which], told[which]))
     monkeypatch.setattr(room, "_may_exceed", lambda proc: False)
     yield told
 

@@ -114,10 +114,11 @@ class Home:
                     path.unlink()
 
     def clear(self, server_id: str) -> None:
-        """Removes the directories of a server that has ended, and its lock file."""
+        """Removes the directories of a server that has ended, and its lock file; or leaves it to the next server."""
         shutil.rmtree(self.spool(server_id), ignore_errors=True)
         shutil.rmtree(self.scratch(server_id), ignore_errors=True)
-        self.lock(server_id).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.lock(server_id).unlink()
 
 
 class OwnerLock:

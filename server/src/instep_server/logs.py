@@ -211,9 +211,9 @@ class Spool:
             return ""
 
     def remove(self) -> None:
-        """Deletes the files."""
+        """Deletes the files. What can't be deleted goes with the server's directory."""
         for stream in LogStream:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 os.unlink(self.path(stream))
 
     def _pieces(self, stream: LogStream, offset: int, end: int | None) -> Iterator[tuple[int, bytes]]:
