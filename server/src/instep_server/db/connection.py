@@ -274,4 +274,8 @@ def translated(err: apsw.Error, path: Path) -> StoreError:
     if result in (apsw.SQLITE_CORRUPT, apsw.SQLITE_NOTADB) or is_page_damage(err):
         what = "a page has another checksum than was written" if is_page_damage(err) else str(err)
         return StoreDamagedError(f"The database {path} is damaged: {what}. {ADVICE}")
+    if result == apsw.SQLITE_IOERR:
+        return StoreError(
+            f"{path} can't be used: {err}. The disk fails, or files may not be as large (ulimit -f)."
+        )
     return StoreError(f"{path} can't be used: {err}.")
