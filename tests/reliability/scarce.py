@@ -310,7 +310,7 @@ def campaign(scale: float) -> Tally:
                     )
                     for finding in outcome.findings:
                         tally.find(finding)
-                if not part:
+                if lack == "disk of the store full":
                     outcome = read_only(project, language)
                     tally.add("store made read-only", language, outcome.told)
                     for finding in outcome.findings:
