@@ -3,23 +3,24 @@
 # TypeScript takes part when examples/typescript is built.
 set -eu
 cd "$(dirname "$0")/.."
-kit=proto/conformance
-reports=$kit/reports
-python_values=".venv/bin/python $kit/workers/python/values.py"
-r_values="Rscript $kit/workers/r/values.R"
-typescript=examples/typescript/conformance
+kit=$PWD/proto/conformance
+reports=proto/conformance/reports
+python_values=".venv/bin/python proto/conformance/workers/python/values.py"
+r_values="Rscript proto/conformance/workers/r/values.R"
+typescript=$PWD/examples/typescript/conformance
 failed=""
 
 worker() { # LANGUAGE FILE COMMAND...
   language=$1 file=$2
   shift 2
   .venv/bin/instep-conformance worker --report "$reports/worker-$language.json" \
-    --known-failing "$kit/workers/$language/known-failing.txt" --file "$file" -- "$@" || failed="$failed $language"
+    --known-failing "$kit/known-failing/$language.txt" --file "$file" -- "$@" || failed="$failed $language"
 }
 
-worker python $kit/workers/python/steps.py .venv/bin/python -P -m instep._worker
-worker r $kit/workers/r/steps.R Rscript -e 'instep:::worker_main()'
-[ ! -x $typescript/steps.js ] || worker typescript $typescript/steps.js $typescript/steps.js
+worker python "$kit/workers/python/steps.py" .venv/bin/python -P -m instep._worker
+worker r "$kit/workers/r/steps.R" Rscript -e 'instep:::worker_main()'
+[ ! -x "$typescript/steps.js" ] ||
+  worker typescript "$typescript/steps.ts" node --enable-source-maps "$typescript/steps.js"
 
 .venv/bin/instep-conformance value --report $reports/value-python.json --reader "$r_values" -- $python_values ||
   failed="$failed values-python"

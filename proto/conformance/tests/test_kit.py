@@ -89,7 +89,11 @@ def test_program_without_values(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("rpc", "request_", "rule"),
     [
-        ("AppendLogs", log_service_pb2.AppendLogsRequest(stream=1, data=bytes(300_000)), "256 KiB"),
+        (
+            "AppendLogs",
+            log_service_pb2.AppendLogsRequest(stream="LOG_STREAM_STDOUT", data=bytes(300_000)),
+            "256 KiB",
+        ),
         ("AppendLogs", log_service_pb2.AppendLogsRequest(), "stream 0"),
         ("Heartbeat", pb.HeartbeatRequest(phase="ATTEMPT_PHASE_RUNNING"), "begin with 1"),
         ("CompleteTask", pb.CompleteTaskRequest(completion_id="1"), "no outcome"),
@@ -116,8 +120,9 @@ def test_rules_for_single_calls(rpc: str, request_: object, rule: str) -> None:
 
 def test_rules_for_all_calls_together() -> None:
     transcript = Transcript()
-    for seq, phase in ((1, 2), (1, 2), (3, 1)):
-        transcript.add("Heartbeat", pb.HeartbeatRequest(lease_token=b"t", seq=seq, phase=phase))
+    for seq, phase in ((1, "RUNNING"), (1, "RUNNING"), (3, "STARTED")):
+        beat = pb.HeartbeatRequest(lease_token=b"t", seq=seq, phase=f"ATTEMPT_PHASE_{phase}")
+        transcript.add("Heartbeat", beat)
     for reason in "ab":
         cancelled = pb.CancelledOutcome(reason=reason)
         transcript.add("CompleteTask", pb.CompleteTaskRequest(completion_id="1", cancelled=cancelled))

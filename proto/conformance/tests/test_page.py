@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from instep_conformance import scenarios  # noqa: F401 - registers them
+from instep_conformance.flow import STEPS
 from instep_conformance.page import page
 from instep_conformance.scenario import SCENARIOS
-from workers import ROOT, WORKERS
+from workers import KNOWN_FAILING, ROOT
 
 REPORTS = ROOT / "proto" / "conformance" / "reports"
 
@@ -19,12 +21,20 @@ def test_page_is_what_the_reports_say() -> None:
 
 
 @pytest.mark.parametrize("file", sorted(REPORTS.glob("worker-*.json")), ids=lambda file: file.stem)
-def test_report_is_of_these_scenarios(file: object) -> None:
+def test_report_is_of_these_scenarios(file: Path) -> None:
     report = json.loads(file.read_text(encoding="utf-8"))
     assert {one["name"] for one in report["scenarios"]} == set(SCENARIOS)
 
 
-@pytest.mark.parametrize("language", ["python", "r"])
-def test_nothing_is_known_to_fail(language: str) -> None:
-    lines = (WORKERS / language / "known-failing.txt").read_text(encoding="utf-8").splitlines()
+def test_nothing_is_known_to_fail() -> None:
+    lines = [
+        line for file in KNOWN_FAILING.glob("*.txt") for line in file.read_text(encoding="utf-8").splitlines()
+    ]
     assert [line for line in lines if not line.startswith("#")] == []
+
+
+def test_guide_tells_all_functions_of_the_flow() -> None:
+    guide = (ROOT / "docs" / "workers.md").read_text(encoding="utf-8")
+    assert [
+        step.name for step in STEPS if f"| `{step.name}` | {step.reads} | {step.does} |" not in guide
+    ] == []

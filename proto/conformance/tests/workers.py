@@ -12,6 +12,8 @@ COMMANDS = {
     "r": ["Rscript", "-e", "instep:::worker_main()"],
 }
 FILES = {"python": WORKERS / "python" / "steps.py", "r": WORKERS / "r" / "steps.R"}
+KNOWN_FAILING = ROOT / "proto" / "conformance" / "known-failing"
+TYPESCRIPT = ROOT / "examples" / "typescript" / "conformance"
 VALUES = {
     "python": [sys.executable, str(WORKERS / "python" / "values.py")],
     "r": ["Rscript", str(WORKERS / "r" / "values.R")],
