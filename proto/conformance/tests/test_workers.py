@@ -12,6 +12,10 @@ import pytest
 from instep_conformance.__main__ import main
 from workers import COMMANDS, FILES, KNOWN_FAILING, TYPESCRIPT, VALUES
 
+pytestmark = pytest.mark.timeout(
+    600
+)  # a hundred processes, each of which may have to wait for a busy machine
+
 need_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
 need_build = pytest.mark.skipif(
     not (TYPESCRIPT / "steps.js").exists(),
