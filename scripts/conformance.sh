@@ -27,5 +27,10 @@ worker r "$kit/workers/r/steps.R" Rscript -e 'instep:::worker_main()'
 .venv/bin/instep-conformance value --report $reports/value-r.json --reader "$python_values" -- $r_values ||
   failed="$failed values-r"
 
+[ ! -f "$typescript/values.js" ] ||
+  .venv/bin/instep-conformance value --report $reports/value-typescript.json \
+    --known-failing "$kit/known-failing/typescript-values.txt" -- node "$typescript/values.js" ||
+  failed="$failed values-typescript"
+
 .venv/bin/python -m instep_conformance.page $reports docs/conformance.md
 [ -z "$failed" ] || { echo "Not as expected:$failed" >&2; exit 1; }

@@ -27,8 +27,11 @@ def test_report_is_of_these_scenarios(file: Path) -> None:
 
 
 def test_nothing_is_known_to_fail() -> None:
+    """But for values that a language has no place for: those of TypeScript, in a list of their own."""
     lines = [
-        line for file in KNOWN_FAILING.glob("*.txt") for line in file.read_text(encoding="utf-8").splitlines()
+        line
+        for file in map(KNOWN_FAILING.joinpath, ("python.txt", "r.txt", "typescript.txt"))
+        for line in file.read_text(encoding="utf-8").splitlines()
     ]
     assert [line for line in lines if not line.startswith("#")] == []
 

@@ -82,14 +82,21 @@ def _values(reports: list[Report]) -> Iterator[str]:
     yield "reading passes when pyarrow finds the value in the result that the vector's `truth.json` tells. What a language"
     yield "itself stored must become the same bytes again. The vectors are in"
     yield "[proto/conformance/src/instep_conformance/vectors](../proto/conformance/src/instep_conformance/vectors/README.md).\n"
-    yield "| stored by | read and stored again by | then read by | passed |"
-    yield "|---|---|---|---:|"
+    yield "| stored by | read and stored again by | then read by | the same value | refused | another value |"
+    yield "|---|---|---|---:|---:|---:|"
     for report in reports:
         for one in report["readings"]:
             reader = _NAMES.get(one["reader"], "")
             producer, consumer = _NAMES[one["producer"]], _NAMES[report["language"]]
-            yield f"| {producer} | {consumer} | {reader} | {one['passed']}/{one['all']} |"
+            counts = " | ".join(str(one[name]) for name in ("passed", "refused", "otherwise"))
+            yield f"| {producer} | {consumer} | {reader} | {counts} |"
     yield ""
+    for report in reports:
+        if report["failed"]:
+            yield f"What {_NAMES[report['language']]} has no place for:\n"
+            for name, problems in report["failed"].items():
+                yield f"- `{name}`: {'; '.join(problems)}"
+            yield ""
 
 
 def _scenarios(reports: list[Report]) -> Iterator[str]:

@@ -54,18 +54,25 @@ def write_report(file: Path, introduction: Introduction, results: Sequence[Resul
 
 
 def write_value_report(file: Path, service: ValueService, results: Sequence[ValueResult]) -> None:
-    """Writes the results of value vectors: how many passed of each producer, for each reader, and what failed."""
+    """Writes the results of value vectors: how many passed of each producer, for each reader, and what did not."""
     counts: dict[tuple[str, str], list[int]] = {}
     for result in results:
-        count = counts.setdefault((result.vector.producer, result.reader), [0, 0])
+        count = counts.setdefault((result.vector.producer, result.reader), [0, 0, 0])
         count[0] += not result.problems
-        count[1] += 1
+        count[1] += result.is_refused
+        count[2] += bool(result.problems) and not result.is_refused
     report = {
         "language": service.language,
         "sdk": service.sdk,
         "readings": [
-            {"producer": producer, "reader": reader, "passed": passed, "all": total}
-            for (producer, reader), (passed, total) in sorted(counts.items())
+            {
+                "producer": producer,
+                "reader": reader,
+                "passed": passed,
+                "refused": refused,
+                "otherwise": otherwise,
+            }
+            for (producer, reader), (passed, refused, otherwise) in sorted(counts.items())
         ],
         "failed": {result.name: list(result.problems) for result in results if result.problems},
     }

@@ -28,6 +28,8 @@ class ValueResult:
     """The language that read what the one under test wrote. Empty: the first reading, of the vector itself."""
     problems: tuple[str, ...]
     """What was wrong."""
+    is_refused: bool
+    """True when the value was refused, so that no wrong one came of it."""
 
     @property
     def name(self) -> str:
@@ -49,23 +51,24 @@ def check(
         first, problems = _echoed(service, vector.inlined().SerializeToString(), vector)
         if first is not None and vector.producer == service.language and not problems:
             problems = _bytes_differ(first, vector)
-        yield ValueResult(vector, "", tuple(problems))
+        yield ValueResult(vector, "", tuple(problems), first is None)
         if first is None:
             continue
         for reader in readers:
-            _, problems = _echoed(reader, first, vector)
-            yield ValueResult(vector, reader.language, tuple(problems))
+            second, problems = _echoed(reader, first, vector)
+            yield ValueResult(vector, reader.language, tuple(problems), second is None)
 
 
 def _echoed(service: ValueService, manifest: bytes, vector: Vector) -> tuple[bytes | None, list[str]]:
-    """Has a value read and stored again. None: it cannot."""
+    """Has a value read and stored again. None: it is refused."""
     try:
         answer = service.echo(manifest)
-        truth = truth_of(pb.Manifest.FromString(answer), _no_blobs)
     except Refused as refused:
         return None, [f"{service.language} refuses it: {refused}"]
+    try:
+        truth = truth_of(pb.Manifest.FromString(answer), _no_blobs)
     except (DecodeError, ValueError) as err:  # pyarrow's errors are ValueErrors
-        return None, [f"what {service.language} stored is damaged: {err}"]
+        return answer, [f"what {service.language} stored is damaged: {err}"]
     return answer, list(differences(vector.truth, truth))
 
 
