@@ -70,13 +70,26 @@ export function columnOf(values: Iterable<unknown>, type: DataType): Vector {
 /** Brings a column to one chunk of a type that may be written, with zero bytes under what is missing. */
 export function canonical(column: Vector, type: DataType = column.type): Vector {
   if (Types.isDictionary(type)) return columnOf(column, (type as Dictionary).dictionary);
-  if (Types.isDate(type) && type.unit === DateUnit.MILLISECOND) {
-    const micros = Array.from(column as Iterable<number | null>, (ms) => (ms === null ? null : BigInt(ms) * 1000n));
-    return raw(micros, new TimestampMicrosecond("UTC"));
+  if (Types.isTimestamp(type) && type.unit < TimeUnit.MICROSECOND) {
+    // What Arrow makes of Dates has no zone, but a Date is a point in time.
+    const factor = type.unit === TimeUnit.SECOND ? 1_000_000n : 1000n;
+    const micros = Array.from(stored(column), (time) => (time === null ? null : BigInt(time) * factor));
+    return raw(micros, new TimestampMicrosecond(type.timezone ?? "UTC"));
   }
   if (logicalOf(type) === undefined) return column;
   if (Types.isBool(type) || ["string", "bytes"].includes(logicalOf(type) ?? "")) return columnOf(column, type);
-  return raw(stored(column), type);
+  return column.nullCount === 0 ? joined(column, type) : raw(stored(column), type);
+}
+
+/** Copies the chunks of a column of fixed width, in which nothing is missing, into one. */
+function joined(column: Vector, type: DataType): Vector {
+  const data = new type.ArrayType(column.length) as Float64Array;
+  let row = 0;
+  for (const chunk of column.data) {
+    data.set(chunk.values.subarray(0, chunk.length) as Float64Array, row);
+    row += chunk.length;
+  }
+  return new Vector([makeData({ type, length: row, nullCount: 0, data } as never) as Data]);
 }
 
 /** Yields the rows of a column of fixed width as they are stored. */
