@@ -317,13 +317,22 @@ def test_one_process_runs_several_tasks(project: Project) -> None:
         @step
         def gather(self, inputs):
             self.processes = {one.pid for one in inputs}
+            self.clean = all(one.clean for one in inputs)
             self.next("end")
     """.strip()
     write_flow(
         project,
         steps=steps,
-        work="work(self) { self.items = [1, 2, 3, 4]; }, each(self) { console.log(self.input); self.pid = process.pid; },",
-        end="assert len(self.processes) == 1",
+        work="""
+            work(self) { self.items = [1, 2, 3, 4]; },
+            each(self) {
+                console.log(self.input);
+                self.pid = process.pid;
+                self.clean = process.env.LEFT === undefined;
+                process.env.LEFT = "behind";
+            },
+        """,
+        end="assert len(self.processes) == 1 and self.clean",
     )
     run = project.call("flow.py", "run", "--max-workers", "1")
     assert [line for line in run.stdout.splitlines() if line.endswith("] 3")]

@@ -69,7 +69,10 @@ async function runTasks(bootstrap: WorkerBootstrap, steps: Steps): Promise<void>
   process.on("SIGINT", () => attempt?.ask()); // the orchestrator has something to say
   process.on("uncaughtException", (error) => attempt?.interrupt(error)); // also of a promise that nobody waits for
   let task = await taskOf(session, answer.lease);
+  const environment = { ...process.env };
+  const directory = process.cwd();
   while (task !== undefined) {
+    restore(environment, directory); // what an earlier task has changed
     set(task.env);
     attempt = new Attempt(session, answer.object_root, task, steps);
     const report = await attempt.run();
@@ -154,6 +157,12 @@ function probe(file: string): Buffer {
 
 function set(variables: readonly KeyValue[]): void {
   for (const { key, value } of variables) process.env[key] = value;
+}
+
+function restore(environment: NodeJS.ProcessEnv, directory: string): void {
+  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
+  Object.assign(process.env, environment);
+  process.chdir(directory);
 }
 
 /** Empties a spool file, between two tasks of one worker. */
