@@ -135,8 +135,19 @@ input_manifest <- function(input, fetch) {
   if (length(input$manifest) > 0L) {
     return(input$manifest)
   }
-  bytes <- fetch(input$artifact$hash, input$artifact$size)
-  if (is.raw(bytes)) bytes else readBin(bytes, "raw", input$artifact$size)
+  found <- fetch(input$artifact$hash, input$artifact$size)
+  bytes <- if (is.raw(found)) found else readBin(found, "raw", input$artifact$size)
+  if (!identical(digest_of(bytes)$hash, input$artifact$hash)) {
+    abort(
+      c(
+        "Can't read artifact {.field {input$name}}: its stored manifest {.val {input$artifact$hash}} is damaged.",
+        i = "{.code instep fsck} tells what that touches and what makes it again."
+      ),
+      "blob_corrupt",
+      digest = input$artifact$hash, call = NULL
+    )
+  }
+  bytes
 }
 
 self_write <- function(state, name, value) {

@@ -8,9 +8,9 @@
 #include <cpp11/function.hpp>
 #include <cstring>
 
-#include "values_blake3.h"
 #include "values_decode.h"
 #include "values_error.h"
+#include "values_verified.h"
 
 namespace instep {
 
@@ -26,14 +26,11 @@ void BlobReader::Unmap::operator()(Mapping* mapping) const {
 
 namespace {
 
-constexpr std::size_t kVerifiedSize = std::size_t{1} << 20;
+constexpr const char* kAdvice = " `instep fsck` tells what that touches and what makes it again.";
 
 void verify(Span bytes, const Digest& digest) {
-  Blake3 hasher;
-  hasher.update(bytes.data, bytes.size);
-  if (hash_text(hasher.finish()) != digest.hash) {
-    throw DecodeError("BLOB_CORRUPT", digest.hash, "The bytes of blob " + digest.hash + " do not have this hash.");
-  }
+  if (has_digest(bytes, digest)) return;
+  throw DecodeError("BLOB_CORRUPT", digest.hash, "The bytes of blob " + digest.hash + " do not have this hash." + kAdvice);
 }
 
 // Closes a descriptor at the end of a block.
@@ -56,9 +53,8 @@ Span BlobReader::map_file(const std::string& path, const Digest& digest) {
   struct stat status;
   if (fstat(file.descriptor, &status) != 0) fail(path, digest);
   if (status.st_size != digest.size) {
-    throw DecodeError("BLOB_CORRUPT", digest.hash,
-                      "The stored file " + path + " has " + std::to_string(status.st_size) +
-                          " bytes, and not the " + std::to_string(digest.size) + " of its digest.");
+    throw DecodeError("BLOB_CORRUPT", digest.hash, "The stored file " + path + " has " + std::to_string(status.st_size) +
+                                          " bytes, and not the " + std::to_string(digest.size) + " of its digest." + kAdvice);
   }
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return {};
@@ -66,12 +62,14 @@ Span BlobReader::map_file(const std::string& path, const Digest& digest) {
   if (address == MAP_FAILED) fail(path, digest);
   mappings_.emplace_back(new Mapping{address, size});
   madvise(address, size, MADV_SEQUENTIAL);
-  return {static_cast<const std::uint8_t*>(address), size};
-}
-
-Span BlobReader::read_manifest(const Digest& digest) {
-  const Span bytes = read(digest);
-  if (bytes.size >= kVerifiedSize) verify(bytes, digest);
+  const Span bytes{static_cast<const std::uint8_t*>(address), size};
+  if (size < kNotedSize || !was_verified(path, status)) {
+    if (!has_digest(bytes, digest)) {
+      throw DecodeError("BLOB_CORRUPT", digest.hash,
+                        "The stored file " + path + " is damaged: its bytes are not those that were stored." + kAdvice);
+    }
+    if (size >= kNotedSize) note_verified(path, status);
+  }
   return bytes;
 }
 
@@ -89,12 +87,12 @@ Span BlobReader::read(const Digest& digest) {
     if (bytes.size != static_cast<std::size_t>(digest.size)) {
       throw DecodeError("BLOB_CORRUPT", digest.hash, "Blob " + digest.hash + " has a wrong size.");
     }
+    verify(bytes, digest);
     raws_.push_back(answer);
   } else {
     require(TYPEOF(answer) == STRSXP && Rf_length(answer) == 1, "A fetched blob is neither a path nor raw bytes.");
     bytes = map_file(CHAR(STRING_ELT(answer, 0)), digest);
   }
-  if (bytes.size < kVerifiedSize) verify(bytes, digest);
   known_[digest.hash] = bytes;
   return bytes;
 }

@@ -487,7 +487,7 @@ cpp11::sexp Decoder::decode(const Boxed<OpaqueNode>& opaque, Index index) {
 }
 
 cpp11::sexp Decoder::decode(const Boxed<Digest>& digest, Index) {
-  Decoder other(blobs_.read_manifest(*digest), blobs_, options_, path_, progress_);
+  Decoder other(blobs_.read(*digest), blobs_, options_, path_, progress_);
   return other.node(0);
 }
 
@@ -519,7 +519,7 @@ Item Decoder::item(std::int64_t index) {
   if (const auto* seq = std::get_if<SeqNode>(&root)) return child(seq->values);
   if (const auto* record = std::get_if<RecordNode>(&root)) return child(record->values);
   if (const auto* digest = std::get_if<Boxed<Digest>>(&root)) {
-    Decoder other(blobs_.read_manifest(**digest), blobs_, options_, path_, progress_);
+    Decoder other(blobs_.read(**digest), blobs_, options_, path_, progress_);
     return other.item(index);
   }
   const auto* vector = std::get_if<Boxed<VectorNode>>(&root);

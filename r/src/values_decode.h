@@ -23,11 +23,8 @@ class BlobReader {
   // `fetch` is an R function of a hash and a size; it gives a path or a raw vector.
   explicit BlobReader(SEXP fetch) : fetch_(fetch) {}
 
-  // Throws DecodeError when the blob is not what its digest says. Large blobs are checked by size only: whoever
-  // brought them here has checked them.
+  // Throws DecodeError when the blob is not what its digest says.
   Span read(const Digest& digest);
-  // The manifest of another artifact. It is always hashed: nothing else vouches for its parts.
-  Span read_manifest(const Digest& digest);
 
   SEXP fetch() const { return fetch_; }
 

@@ -7,7 +7,7 @@
 
 namespace instep {
 
-// Writes a blob: to a temporary file, then under its name, durably. False when it was there already.
+// Writes a blob: to a temporary file, then under its name, durably. False when it was there already, whole.
 //
 // Any number of processes may write the same blob at once. Throws std::system_error, or std::invalid_argument unless
 // the hash is `b3:` and 64 hex digits.

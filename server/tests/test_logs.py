@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from instep_server.errors import Reason, RequestError, StoreError
+from instep_server.errors import Reason, RequestError, StoreDamagedError, StoreError
 from instep_server.logs import LogFiles, LogStream, Spool, StreamLog
 
 
@@ -100,10 +101,13 @@ def test_read_tells_when_the_file_is_not_as_recorded(tmp_path: Path) -> None:
     files = LogFiles(tmp_path)
     path = files.path("F", 1, 2, 0, LogStream.STDERR)
     assert path == tmp_path / "F" / "1" / "2.0.stderr"
-    with pytest.raises(StoreError, match="can't be used"):
-        files.read(path, 0, 1)
+    with pytest.raises(StoreDamagedError, match="is gone"):
+        files.read(path, 0, 1, None)
     files.make_folder("F", 1)
     path.write_bytes(b"abc")
-    assert files.read(path, 1, 2) == b"bc"
-    with pytest.raises(StoreError, match="shorter"):
-        files.read(path, 1, 3)
+    assert files.read(path, 1, 2, None) == files.read(path, 1, 2, crc32(b"bc")) == b"bc"
+    with pytest.raises(StoreDamagedError, match="shorter"):
+        files.read(path, 1, 3, None)
+    path.write_bytes(b"abd")
+    with pytest.raises(StoreDamagedError, match=r"2.0.stderr is damaged between its bytes 1 and 3"):
+        files.read(path, 1, 2, crc32(b"bc"))

@@ -324,7 +324,7 @@ class Attempt:
         return self._in_user_code and self._task.catches and not ends_wrongly
 
     def _kind_of(self, err: BaseException) -> FailureKind:
-        if isinstance(err, ValueDecodeError) and err.code == "BLOB_CORRUPT":
+        if isinstance(err, ValueDecodeError) and err.code in ("BLOB_CORRUPT", "BLOB_MISSING"):
             return FailureKind.INPUT_MISSING
         named = next((kind for cls, kind in _KINDS if isinstance(err, cls)), None)
         if named is not None:

@@ -68,7 +68,7 @@ class LocalBlobs:
     def fetch_manifest(self, digest: Digest) -> bytes:
         """Reads a manifest from the directory, or asks the orchestrator for it."""
         try:
-            return bytes(self._objects.open(digest.hash, digest.size))
+            return self._objects.read(digest.hash, digest.size)
         except BlobMissingError:
             data = self._session.resolve_inline(self._lease_token, digest)
             if data is None:

@@ -9,7 +9,7 @@ from instep_proto.v1 import control_service_pb2, digest_pb2, store_service_pb2
 
 from instep._reading import reading
 from instep._retry import skip_bytes
-from instep.errors import BlobMissingError
+from instep.errors import BlobCorruptError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,8 @@ class ArtifactReader:
             digest: Its content address.
 
         Raises:
-            BlobMissingError: The store does not have it.
+            ArtifactUnknownError: The store does not have it.
+            BlobCorruptError: It is damaged.
         """
         answer = self._connection.call(
             "StoreService/ResolveBlobs",
@@ -106,13 +107,17 @@ class ArtifactReader:
         return _objects(object_root).open if object_root else self._read
 
     def _read(self, digest: str, size: int) -> bytes:
+        from instep.values import Blob
+
         request = store_service_pb2.ReadBlobRequest(digest=digest_pb2.Digest(hash=digest, size=size))
         answers = self._connection.stream(
             "StoreService/ReadBlob", request, store_service_pb2.ReadBlobResponse, skip_bytes
         )
         data = b"".join(answer.data for answer in answers)
-        if len(data) != size:
-            raise BlobMissingError(f"Blob {digest} has {len(data)} bytes instead of {size}.", digest=digest)
+        if Blob.of(data).hash != digest:
+            raise BlobCorruptError(
+                f"Blob {digest} of {size:,} bytes arrived with other bytes.", digest=digest
+            )
         return data
 
 

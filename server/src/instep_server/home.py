@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +71,34 @@ class Home:
         """File whose content proves to a server that a worker shares the file system."""
         return self.scratch(server_id) / "probe"
 
+    @property
+    def sessions(self) -> Path:
+        """Directory of flows that were taken out of R sessions."""
+        return self.root / "session"
+
+    @property
+    def damaged(self) -> Path:
+        """Directory for what was found to be damaged."""
+        return self.root / "damaged"
+
+    @property
+    def damaged_objects(self) -> Path:
+        """Directory of damaged objects, under their digests, and of empty files for objects that are gone."""
+        return self.damaged / "objects"
+
+    @property
+    def collecting(self) -> Path:
+        """File that is locked while garbage is collected."""
+        return self.root / "collect.lock"
+
+    def owners(self) -> list[str]:
+        """Lists the ids of servers that live or were killed."""
+        return sorted(path.stem for path in self._owners.glob("*.lock"))
+
+    def living_owners(self) -> list[str]:
+        """Lists the ids of servers that live."""
+        return [owner for owner in self.owners() if is_alive(self.lock(owner))]
+
     def make(self, server_id: str, probe: bytes) -> OwnerLock:
         """Makes all directories, for this user alone, and keeps them out of version control.
 
@@ -101,10 +129,6 @@ class Home:
                 f" {advice} another place with INSTEP_HOME."
             ) from err
         return lock
-
-    def owners(self) -> Iterator[str]:
-        """Lists the ids of servers that live or were killed."""
-        return (path.stem for path in self._owners.glob("*.lock"))
 
     def sweep(self) -> None:
         """Removes files that processes were about to write or to name when they were killed."""
@@ -143,6 +167,28 @@ class OwnerLock:
     def release(self) -> None:
         """Gives the lock up."""
         os.close(self._file)
+
+
+@contextmanager
+def held(path: Path, *, alone: bool) -> Iterator[None]:
+    """Holds a lock while a block runs. Waits for it.
+
+    Args:
+        path: Its file.
+        alone: Nobody else may hold it. False: nobody may hold it alone.
+
+    Raises:
+        StoreError: It cannot be locked.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as err:
+        raise StoreError(f"{path} can't be locked: {err.strerror}.") from err
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(file)
 
 
 def is_alive(path: Path) -> bool:

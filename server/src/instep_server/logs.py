@@ -2,7 +2,8 @@
 
 A worker's stdout and stderr are spool files. What is in them is moved to the attempt's log file piece by piece:
 as the worker sends it, when it reports, and when its process has ended. A piece is written at its place and
-then recorded as a chunk, so that bytes beyond the last recorded chunk are as good as not there.
+then recorded as a chunk, so that bytes beyond the last recorded chunk are as good as not there. A chunk has a checksum,
+which is checked whenever it is read.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from zlib import crc32
 
-from instep_server.errors import Reason, RequestError, StoreError, store_error
+from instep_server.errors import Reason, RequestError, StoreDamagedError, store_error
 from instep_server.limits import LOG_BATCH_BYTES
+
+_ADVICE = "`instep fsck` names its task; `instep fsck --repair` makes what is left of it readable again."
 
 
 class LogStream(IntEnum):
@@ -44,6 +48,8 @@ class LogChunk:
     """Number of bytes."""
     dropped: int
     """Bytes that were dropped before these."""
+    checksum: int
+    """CRC-32 of the bytes."""
 
 
 @dataclass(slots=True)
@@ -121,7 +127,7 @@ class StreamLog:
                 os.close(file)
         except OSError as err:
             raise store_error(err, self.file) from err
-        chunk = LogChunk(self.stream, self.stored, len(data), dropped)
+        chunk = LogChunk(self.stream, self.stored, len(data), dropped, crc32(data))
         self.stored += len(data)
         return chunk
 
@@ -152,19 +158,32 @@ class LogFiles:
         except OSError as err:
             raise store_error(err, folder) from err
 
-    def read(self, path: Path, start: int, length: int) -> bytes:
-        """Reads a piece of a log.
+    def read(self, path: Path, start: int, length: int, checksum: int | None) -> bytes:
+        """Reads a chunk of a log and checks it.
+
+        Args:
+            path: The log's file.
+            start: Place of the chunk.
+            length: Number of bytes.
+            checksum: Its CRC-32. None: it was recorded before there were any.
 
         Raises:
-            StoreError: The file is not there or shorter than what was recorded.
+            StoreDamagedError: The chunk is not what was written, or not there.
+            StoreError: The file cannot be read.
         """
         try:
             with path.open("rb") as file:
                 data = os.pread(file.fileno(), length, start)
+        except FileNotFoundError as err:
+            raise StoreDamagedError(f"The log {path} is gone. {_ADVICE}") from err
         except OSError as err:
             raise store_error(err, path) from err
         if len(data) != length:
-            raise StoreError(f"{path} is shorter than what is recorded of it.")
+            raise StoreDamagedError(f"The log {path} is shorter than what was written. {_ADVICE}")
+        if checksum not in (None, crc32(data)):
+            raise StoreDamagedError(
+                f"The log {path} is damaged between its bytes {start:,} and {start + length:,}. {_ADVICE}"
+            )
         return data
 
 

@@ -97,9 +97,9 @@ class Manifests:
         return self._store.get(blob) if manifest is None else manifest
 
     def _keep(self, change: Change, hash: str, manifest: bytes) -> None:
-        # What is in memory was written or queued before: writes are done in order.
+        # Also when it is known here: garbage collection may have removed it from the database.
+        change.manifests.append({"hash": hash, "bytes": manifest})
         if hash not in self._recent:
-            change.manifests.append({"hash": hash, "bytes": manifest})
             self._remember(hash, manifest)
 
     def _remember(self, hash: str, manifest: bytes) -> None:

@@ -9,6 +9,7 @@ import os
 import random
 import secrets
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 
 from instep_proto.v1 import control_service_pb2
@@ -23,13 +24,14 @@ from instep_server.db.connection import Row
 from instep_server.db.database import Database
 from instep_server.defaults import evaluate
 from instep_server.errors import Reason, RequestError, StoreError
-from instep_server.home import Home
+from instep_server.home import Home, held
 from instep_server.host import Host
 from instep_server.ids import is_id
 from instep_server.launcher import Launcher, WorkerListener
 from instep_server.limits import MAX_NUM_SPLITS
 from instep_server.loading import Load, Loader
 from instep_server.logs import LogFiles
+from instep_server.lost import LostObjects
 from instep_server.machine import MemoryWatch, find_machine
 from instep_server.manifests import Manifests
 from instep_server.origins import find_origin, find_past
@@ -193,22 +195,30 @@ class Orchestrator:
                 f"The flow can't run: {load.problems[0].message} Load it again to see why.",
             )
         graph = chosen_graph(load.graph, request, self.tools.machine)
-        found = find_origin(self.db, graph.flow, request.reuse)
-        origin = origin_of(self.db, found) if found is not None else None
-        past = find_past(self.db, graph, request.reuse, found) if request.HasField("reuse") else None
-        submission = Submission(request, replace(load, graph=graph), self.server_id, now_ms, origin)
-        defaults = await evaluate(
-            self.launcher,
-            load,
-            graph,
-            submission.functions(),
-            new_id=new_id,
-            user=request.user,
-            working_directory=request.working_directory,
-            project=submission.project,
-        )
-        inputs = submission.prepare(self.manifests, self.store, defaults)
-        recorded = await self.db.write(submission.record, durable=True)
+        with ExitStack() as stack:
+            if request.HasField(
+                "reuse"
+            ):  # until this run is recorded nobody may remove those that it looks at
+                await asyncio.to_thread(stack.enter_context, held(self.home.collecting, alone=False))
+            found = find_origin(self.db, graph.flow, request.reuse)
+            origin = origin_of(self.db, found) if found is not None else None
+            lost = LostObjects(self.home, self.store, self.manifests)
+            past = (
+                find_past(self.db, graph, request.reuse, found, lost) if request.HasField("reuse") else None
+            )
+            submission = Submission(request, replace(load, graph=graph), self.server_id, now_ms, origin)
+            defaults = await evaluate(
+                self.launcher,
+                load,
+                graph,
+                submission.functions(),
+                new_id=new_id,
+                user=request.user,
+                working_directory=request.working_directory,
+                project=submission.project,
+            )
+            inputs = submission.prepare(self.manifests, self.store, defaults)
+            recorded = await self.db.write(submission.record, durable=True)
         if recorded.is_new:
             run = self._activate(submission, recorded, inputs, past)
             if not request.held:

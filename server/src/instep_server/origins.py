@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from instep_proto.v1 import control_service_pb2, graph_pb2
@@ -31,6 +31,7 @@ from instep_server.db.connection import Row
 from instep_server.db.database import Database
 from instep_server.errors import Reason, RequestError
 from instep_server.ids import is_id
+from instep_server.lost import LostObjects
 
 
 def find_origin(db: Database, flow: str, reuse: control_service_pb2.Reuse) -> Row | None:
@@ -61,7 +62,7 @@ def find_origin(db: Database, flow: str, reuse: control_service_pb2.Reuse) -> Ro
 
 
 def find_past(
-    db: Database, graph: Graph, reuse: control_service_pb2.Reuse, origin: Row | None
+    db: Database, graph: Graph, reuse: control_service_pb2.Reuse, origin: Row | None, lost: LostObjects
 ) -> Past | None:
     """Finds what a run can take over.
 
@@ -70,6 +71,7 @@ def find_past(
         graph: The graph that is to run.
         reuse: What was asked for.
         origin: Row of the run that is to be resumed. None: none is.
+        lost: Tells which artifacts are lost. Their tasks are not taken over.
 
     Returns:
         Earlier runs, as the plan sees them.
@@ -79,13 +81,13 @@ def find_past(
     """
     again = again_from(graph, _step(graph, reuse.step)) if reuse.step else Again()
     if origin is not None and not reuse.unchanged_only:
-        return Resumed(origin["number"], _tasks(db, origin), again)
+        return Resumed(origin["number"], _tasks(db, origin, lost), again)
     if origin is None and reuse.step:
         raise RequestError(Reason.MALFORMED, "A step is named, but no run that is to be resumed.")
     last = origin if origin is not None else db.one(_sqlite.NEWEST_RUN, {"flow": graph.flow})
     only = origin["id"] if origin is not None else 0
     return Unchanged(
-        graph.flow, partial(_attempts, db, only), again, _steps(db, last) if last is not None else None
+        graph.flow, partial(_attempts, db, only, lost), again, _steps(db, last) if last is not None else None
     )
 
 
@@ -104,7 +106,7 @@ def _step(graph: Graph, name: str) -> str:
     )
 
 
-def _tasks(db: Database, run: Row) -> Iterator[PastTask]:
+def _tasks(db: Database, run: Row, lost: LostObjects) -> Iterator[PastTask]:
     """Reads all tasks of a run, with what the successful ones did."""
     key = {"run": run["id"]}
     parents, artifacts = defaultdict[int, list[int]](list), defaultdict[int, list[Row]](list)
@@ -121,13 +123,17 @@ def _tasks(db: Database, run: Row) -> Iterator[PastTask]:
             parents=tuple(parents[number]),
             foreach_path=tuple(path_from_text(row["foreach_path"])),
             state=TaskState(row["state"]),
-            clone=_clone(attempts[number], artifacts[number]) if number in attempts else None,
+            clone=_clone(attempts[number], artifacts[number])
+            if number in attempts and not any(map(lost.include, artifacts[number]))
+            else None,
         )
 
 
-def _attempts(db: Database, only: int, reuse_key: str) -> Iterator[PastAttempt]:
+def _attempts(db: Database, only: int, lost: LostObjects, reuse_key: str) -> Iterator[PastAttempt]:
     """Reads attempts with a key, newest runs first: of one run, or of all when it is 0."""
     for row in db.all(_sqlite.REUSABLE, {"reuse_key": reuse_key, "only": only}):
+        if lost and any(map(lost.include, _artifacts(db, row))):
+            continue
         yield PastAttempt(
             id=(row["run"], row["task"]),
             number=row["run_number"],
@@ -137,8 +143,12 @@ def _attempts(db: Database, only: int, reuse_key: str) -> Iterator[PastAttempt]:
 
 
 def _load(db: Database, attempt: Row) -> Clone:
+    return _clone(attempt, _artifacts(db, attempt))
+
+
+def _artifacts(db: Database, attempt: Row) -> Sequence[Row]:
     key = {"run": attempt["run"], "task": attempt["task"], "attempt": attempt["number"]}
-    return _clone(attempt, db.all(_sqlite.ARTIFACTS, key))
+    return db.all(_sqlite.ARTIFACTS, key)
 
 
 def _clone(attempt: Row, artifacts: Iterable[Row]) -> Clone:

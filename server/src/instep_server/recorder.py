@@ -288,6 +288,7 @@ class Recorder:
                     "length": chunk.length,
                     "at_unix_ms": at,
                     "dropped": chunk.dropped,
+                    "checksum": chunk.checksum,
                 }
             )
 

@@ -191,6 +191,13 @@ def _save_logs(
         file = files.path(run["flow"], run["number"], attempt["task"], attempt["number"], stream)
         log = StreamLog(stream, file, limit, received=length, stored=length)
         change.log_chunks += (
-            {**key, "start": chunk.start, "length": chunk.length, "at_unix_ms": at, "dropped": chunk.dropped}
+            {
+                **key,
+                "start": chunk.start,
+                "length": chunk.length,
+                "at_unix_ms": at,
+                "dropped": chunk.dropped,
+                "checksum": chunk.checksum,
+            }
             for chunk in spool.drain(log)
         )

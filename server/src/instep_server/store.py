@@ -1,7 +1,9 @@
 """The store's objects: blobs under their digests, in a directory that workers share.
 
-An object is written under a temporary name beside its own, synced, made read-only, and then linked to its name,
-so that a name that exists always has all its bytes. Nothing is ever written over.
+An object is written under a temporary name, synced, made read-only, and then renamed, so that a name that exists
+always has all its bytes. What is damaged is as good as not there: the next one to store the same bytes takes its place.
+
+Who finds an object where it was to write one touches it, so that the collector of garbage sees that it is wanted.
 """
 
 from __future__ import annotations
@@ -84,6 +86,21 @@ class ObjectStore:
         except OSError as err:
             raise store_error(err, self.path(blob.hash)) from err
 
+    def is_whole(self, blob: BlobId) -> bool:
+        """Tells whether a blob is there with the bytes that it should have, and says that it is wanted."""
+        hasher = blake3()
+        try:
+            for piece in self.read(blob, 0, 0):
+                hasher.update(piece)
+            if f"b3:{hasher.hexdigest()}" != blob.hash:
+                return False
+            os.utime(self.path(blob.hash))
+        except (RequestError, FileNotFoundError):
+            return False
+        except OSError as err:
+            raise store_error(err, self.path(blob.hash)) from err
+        return True
+
     def put(self, data: bytes) -> BlobId:
         """Stores bytes.
 
@@ -97,7 +114,7 @@ class ObjectStore:
             StoreError: They cannot be written.
         """
         blob = BlobId(digest_of(data), len(data))
-        if not self.has(blob):
+        if not self.is_whole(blob):
             file, name = self._open_scratch(blob.hash[3:])
             try:
                 _write_all(file, data)
@@ -202,13 +219,10 @@ class ObjectStore:
         Returns:
             Why not. None: the object is there.
         """
-        if self.has(blob):
-            self._forget(upload_id)
-            return None
         try:
             upload = self._upload(upload_id, owner)
         except RequestError as err:
-            return err.reason
+            return None if self.is_whole(blob) else err.reason
         if (
             upload.blob != blob
             or upload.committed != blob.size
@@ -252,9 +266,8 @@ class ObjectStore:
             os.fsync(file)
             os.fchmod(file, 0o444)
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(name, target)
-        except FileExistsError:
-            pass  # Somebody else stored the same bytes.
+            name.replace(target)  # what was there has the same bytes, or is damaged
+            _sync_directory(target.parent)
         except OSError as err:
             raise store_error(err, target) from err
         finally:
@@ -267,10 +280,24 @@ def _write_all(file: int, data: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
+def _sync_directory(path: Path) -> None:
+    """Makes the name of a new file durable."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _discard(file: int, name: Path) -> None:
     os.close(file)
     name.unlink(missing_ok=True)
 
 
 def _corrupt(blob: BlobId, why: str) -> RequestError:
-    return RequestError(Reason.BLOB_CORRUPT, f"Blob {blob.hash} is damaged: {why}.", digest=blob.hash)
+    return RequestError(
+        Reason.BLOB_CORRUPT,
+        f"The stored blob {blob.hash} is damaged: {why}."
+        " `instep fsck` tells what that touches and what makes it again.",
+        digest=blob.hash,
+    )

@@ -328,6 +328,7 @@ class Submission:
             **asdict(self.options),
             "project": self.project.name if self.project else "",
             "project_branch": self.project.branch if self.project else "",
+            "reuses": int(request.HasField("reuse")),
         }
         key = connection.value(_sqlite.INSERT_RUN, row)
         tags = [(tag, 0) for tag in self.user_tags] + [(tag, 1) for tag in self._system_tags]

@@ -14,7 +14,7 @@ from instep_server.core.states import RUN_ENDS
 from instep_server.db import _sqlite
 from instep_server.db.connection import Row
 from instep_server.db.database import Database
-from instep_server.limits import LOG_BATCH_BYTES, PAGE_BYTES
+from instep_server.limits import PAGE_BYTES
 from instep_server.logs import LogFiles, LogStream
 
 BATCH_EVENTS = 1_000
@@ -122,12 +122,11 @@ class RunWatcher:
     def _log_messages(self, events: list[run_pb2.Event]) -> Iterator[control_service_pb2.WatchRunResponse]:
         message, size = control_service_pb2.WatchRunResponse(), 0
         for row, step in self._chunks(events):
-            for chunk in self._pieces(row, step):
-                message.logs.append(chunk)
-                size += len(chunk.data)
-                if size > PAGE_BYTES:
-                    yield message
-                    message, size = control_service_pb2.WatchRunResponse(), 0
+            message.logs.append(self._chunk(row, step))
+            size += row["length"]
+            if size > PAGE_BYTES:
+                yield message
+                message, size = control_service_pb2.WatchRunResponse(), 0
         if size:
             yield message
 
@@ -151,16 +150,14 @@ class RunWatcher:
         ]
         return ((row, row["step"]) for row in sorted(due, key=lambda row: int(row["id"])))
 
-    def _pieces(self, row: Row, step: str) -> Iterator[control_service_pb2.LogChunk]:
+    def _chunk(self, row: Row, step: str) -> control_service_pb2.LogChunk:
         stream = LogStream(row["stream"])
         path = self.files.path(self.run.flow, self.run.number, row["task"], row["attempt"], stream)
-        for start in range(row["start"], row["start"] + row["length"], LOG_BATCH_BYTES):
-            length = min(LOG_BATCH_BYTES, row["start"] + row["length"] - start)
-            yield control_service_pb2.LogChunk(
-                step=step,
-                task_id=str(row["task"]),
-                attempt=row["attempt"],
-                stream=log_service_pb2.LogStream.Name(row["stream"]),
-                offset=start,
-                data=self.files.read(path, start, length),
-            )
+        return control_service_pb2.LogChunk(
+            step=step,
+            task_id=str(row["task"]),
+            attempt=row["attempt"],
+            stream=log_service_pb2.LogStream.Name(row["stream"]),
+            offset=row["start"],
+            data=self.files.read(path, row["start"], row["length"], row["checksum"]),
+        )

@@ -8,7 +8,7 @@ when it is used:
   parents name is read once, but counts each time: else a few nodes would make a value that takes ages to walk.
 * Each row of a part is taken at most once, so a small manifest cannot make large values.
 * A blob has the size that the manifest gives; one smaller than 1 MiB has the hash, too. Of a larger one whoever
-  brought it here checked the hash: doing it again would take longer than opening it.
+  brought it here checked the hash (`_objects`): doing it again would take longer than opening it.
 * Errors of the libraries that build values mean that the bytes do not fit, and become `ValueDecodeError`.
 """
 
@@ -287,7 +287,11 @@ class Reader:
         if len(blob) != size:
             self._refuse_blob(digest, f"blob {digest} has {len(blob)} bytes instead of {size}")
         if size < OWN_BLOB_BYTES and hash_of([blob]) != digest:
-            self._refuse_blob(digest, f"the bytes of blob {digest} are not those that were stored")
+            self._refuse_blob(
+                digest,
+                f"the bytes of blob {digest} are not those that were stored;"
+                " `instep fsck` tells what that touches and what makes it again",
+            )
         return blob
 
     def fetched_manifest(self, digest: digest_pb2.Digest) -> bytes:

@@ -97,7 +97,7 @@ class PastTask:
     state: TaskState
     """Where it ended."""
     clone: Clone | None
-    """What it did. None: it did not succeed."""
+    """What it did. None: it did not succeed, or what it stored is lost."""
 
 
 _Way = tuple[int, str, tuple[int, ...]]
@@ -132,6 +132,8 @@ class Resumed:
         if past is None or past.parents != tuple(origins):
             return Choice(f"Run {self._number} did not reach it.")
         if past.clone is None:
+            if past.state is TaskState.SUCCEEDED:
+                return Choice(f"What it stored in run {self._number} is lost.")
             how = "It failed" if past.state is TaskState.FAILED else "It did not end"
             return Choice(f"{how} in run {self._number}.")
         how = "Its error was handled" if past.clone.outcome.caught else "It succeeded"

@@ -22,7 +22,7 @@ import itertools
 import os
 import struct
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -96,10 +96,6 @@ class Connection(apsw.Connection):
         """Runs a statement and gives the first value of its first row."""
         return next(iter(self.execute(statement, params)))[0]
 
-    def insert(self, statement: str, rows: Iterable[Params]) -> None:
-        """Runs a statement once for each of these rows."""
-        self.executemany(statement, rows)
-
     def commit(self) -> None:
         """Commits the transaction."""
         self.execute("COMMIT")
@@ -108,6 +104,11 @@ class Connection(apsw.Connection):
         """Rolls the transaction back, if SQLite has not done so."""
         if self.in_transaction:
             self.execute("ROLLBACK")
+
+    def shrink(self) -> None:
+        """Gives free pages back to the file system."""
+        self.execute("VACUUM")
+        self.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     @property
     def has_checksums(self) -> bool:

@@ -75,6 +75,8 @@ runs = Table(
     # The project and its branch. Empty: the flow belongs to none.
     Column("project", Text, nullable=False, server_default=_EMPTY),
     Column("project_branch", Text, nullable=False, server_default=_EMPTY),
+    # 1 when it may take over tasks of any earlier run of its flow.
+    Column("reuses", Integer, nullable=False, server_default=_ZERO),
     UniqueConstraint("flow", "number"),
     # Rows of an index with the same key are in the order of `id`, which is that of time.
     Index("runs_by_state", "state"),
@@ -149,6 +151,7 @@ attempts = Table(
     Column("ran_task", Integer),
     Column("ran_attempt", Integer),
     Index("attempts_by_reuse_key", "reuse_key"),
+    Index("attempts_by_ran_run", "ran_run"),
     sqlite_with_rowid=False,
 )
 
@@ -232,6 +235,8 @@ log_chunks = Table(
     Column("at_unix_ms", Integer, nullable=False),
     # Bytes that were dropped before these.
     Column("dropped", Integer, nullable=False),
+    # CRC-32 of the bytes. Null: they were written before there were checksums.
+    Column("checksum", Integer),
     Index("log_chunks_by_run", "run", "id"),
     Index("log_chunks_by_stream", "run", "task", "attempt", "stream", "start"),
 )

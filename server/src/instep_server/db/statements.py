@@ -450,3 +450,104 @@ PARENT_ATTEMPT = (
     )
     .where(_child.c.run == bindparam("run"), _child.c.number == bindparam("task"))
 )
+
+# Removing runs, and what nothing needs any more.
+
+ALL_RUNS = (
+    select(
+        runs.c.id,
+        runs.c.number,
+        runs.c.state,
+        runs.c.created_unix_ms,
+        runs.c.finished_unix_ms,
+        runs.c.file,
+        runs.c.owner,
+        runs.c.origin_run,
+        runs.c.reuses,
+        flows.c.name.label("flow"),
+    )
+    .join(flows, flows.c.id == runs.c.flow)
+    .order_by(runs.c.id)
+)
+ALL_USER_TAGS = select(tags.c.run, tags.c.name).where(tags.c.is_system == literal_column("0"))
+STORED_ARTIFACTS = (
+    select(artifacts.c.run, artifacts.c.hash, artifacts.c.manifest_size)
+    .where(artifacts.c.hash.is_not(None))
+    .distinct()
+)
+ALL_MANIFESTS = select(manifests.c.hash)
+DELETE_MANIFEST = delete(manifests).where(manifests.c.hash == bindparam("hash"))
+
+# Attempts of clones whose logs are those of a run.
+LOGS_WANTED = (
+    select(
+        attempts.c.run,
+        attempts.c.task,
+        attempts.c.number,
+        attempts.c.ran_task,
+        attempts.c.ran_attempt,
+        runs.c.number.label("run_number"),
+        flows.c.name.label("flow"),
+    )
+    .select_from(attempts.join(runs, runs.c.id == attempts.c.run).join(flows, flows.c.id == runs.c.flow))
+    .where(attempts.c.ran_run == bindparam("run"))
+    .order_by(attempts.c.run, attempts.c.task)
+)
+_taken: dict[str, ColumnElement[Any]] = {
+    "run": bindparam("run"),
+    "task": bindparam("task"),
+    "attempt": bindparam("attempt"),
+}
+COPY_LOG_CHUNKS = insert(log_chunks).from_select(
+    [column.name for column in log_chunks.c if column.name != "id"],
+    select(*(_taken.get(column.name, column) for column in log_chunks.c if column.name != "id")).where(
+        log_chunks.c.run == bindparam("of_run"),
+        log_chunks.c.task == bindparam("of_task"),
+        log_chunks.c.attempt == bindparam("of_attempt"),
+    ),
+)
+SET_WHERE_IT_RAN = (
+    update(attempts)
+    .where(_of_attempt)
+    .values(
+        ran_run=bindparam("ran_run"), ran_task=bindparam("ran_task"), ran_attempt=bindparam("ran_attempt")
+    )
+)
+FORGET_ORIGIN_OF_RUNS = update(runs).where(runs.c.origin_run == bindparam("run")).values(origin_run=None)
+FORGET_ORIGIN_OF_TASKS = (
+    update(tasks).where(tasks.c.origin_run == bindparam("run")).values(origin_run=None, origin_task=None)
+)
+DELETE_EVENTS = delete(events).where(events.c.run == bindparam("run"))
+DELETE_LOG_CHUNKS = delete(log_chunks).where(log_chunks.c.run == bindparam("run"))
+DELETE_ARTIFACTS = delete(artifacts).where(artifacts.c.run == bindparam("run"))
+DELETE_ATTEMPTS = delete(attempts).where(attempts.c.run == bindparam("run"))
+DELETE_PARENTS = delete(task_parents).where(task_parents.c.run == bindparam("run"))
+DELETE_TASKS = delete(tasks).where(tasks.c.run == bindparam("run"))
+DELETE_TAGS = delete(tags).where(tags.c.run == bindparam("run"))
+DELETE_RUN = delete(runs).where(runs.c.id == bindparam("run"))
+
+# Looking for damage.
+
+ARTIFACTS_OF_RUN = (
+    select(artifacts, tasks.c.step)
+    .select_from(
+        artifacts.outerjoin(tasks, and_(tasks.c.run == artifacts.c.run, tasks.c.number == artifacts.c.task))
+    )
+    .where(artifacts.c.run == bindparam("run"))
+    .order_by(artifacts.c.task, artifacts.c.attempt, artifacts.c.name)
+)
+LOG_CHUNKS_OF_RUN = (
+    select(log_chunks, tasks.c.step)
+    .select_from(
+        log_chunks.outerjoin(
+            tasks, and_(tasks.c.run == log_chunks.c.run, tasks.c.number == log_chunks.c.task)
+        )
+    )
+    .where(log_chunks.c.run == bindparam("run"))
+    .order_by(log_chunks.c.task, log_chunks.c.attempt, log_chunks.c.stream, log_chunks.c.start)
+)
+SET_LOG_CHECKSUM = (
+    update(log_chunks)
+    .where(log_chunks.c.id == bindparam("chunk"))
+    .values(length=bindparam("now"), checksum=bindparam("crc"))
+)

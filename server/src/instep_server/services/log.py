@@ -58,17 +58,15 @@ class LogService(Service, log_service_pb2_grpc.LogServiceServicer):
             is_complete = self._is_complete(run["id"], key.task, key.attempt)
             rows = db.all(_sqlite.LOG_CHUNKS, {**params, "after": offset, "limit": BATCH_CHUNKS})
             for row in rows:
-                end = row["start"] + row["length"]
-                while offset < end:
-                    start = max(offset, row["start"])
-                    data = files.read(path, start, min(LOG_BATCH_BYTES, end - start))
-                    yield pb.TailLogsResponse(
-                        offset=start,
-                        data=data,
-                        at_unix_ms=row["at_unix_ms"],
-                        dropped_bytes=_dropped(row, start),
-                    )
-                    offset = start + len(data)
+                start = max(offset, row["start"])
+                chunk = files.read(path, row["start"], row["length"], row["checksum"])
+                yield pb.TailLogsResponse(
+                    offset=start,
+                    data=chunk[start - row["start"] :],
+                    at_unix_ms=row["at_unix_ms"],
+                    dropped_bytes=_dropped(row, start),
+                )
+                offset = row["start"] + row["length"]
             if len(rows) == BATCH_CHUNKS:
                 continue
             if is_complete or not request.follow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from instep_proto.v1 import digest_pb2, store_service_pb2_grpc
@@ -42,7 +43,7 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
         response = pb.PrepareUploadsResponse()
         for digest in request.digests:
             blob = BlobId(digest.hash, digest.size)
-            if store.has(blob):
+            if await asyncio.to_thread(store.is_whole, blob):
                 response.uploads.add(present=True)
                 continue
             upload_id, committed = store.prepare(blob, attempt.lease_id)
