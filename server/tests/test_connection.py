@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -13,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 from instep_server.db.connection import Row, connect, is_page_damage
-from instep_server.db.opening import prepare
+from instep_server.db.opening import migrate, prepare
 from instep_server.errors import StoreDamagedError, StoreError
 
 
@@ -47,7 +46,7 @@ def test_each_flipped_bit_of_the_file_is_noticed(tmp_path: Path, seed: int) -> N
     path = filled(tmp_path / "instep.db")
     whole, expected = path.read_bytes(), everything(path)
     draw = random.Random(seed)
-    for place in [*range(0, 100, 7), *(draw.randrange(len(whole)) for _ in range(40))]:
+    for place in [*range(0, 20, 3), *range(21, 100, 7), *(draw.randrange(len(whole)) for _ in range(40))]:
         bit = 1 << draw.randrange(8)
         path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
         try:
@@ -75,18 +74,24 @@ def test_each_page_is_checked_whoever_wrote_it_last(tmp_path: Path) -> None:
         assert connection.value("PRAGMA integrity_check") == "ok"
 
 
-def test_a_database_without_checksums_gets_them(tmp_path: Path) -> None:
+def test_a_migrated_database_has_checksums(tmp_path: Path) -> None:
     path = tmp_path / "instep.db"
-    filled(tmp_path / "new.db")
-    with closing(sqlite3.connect(tmp_path / "new.db")) as new:
-        text = "\n".join(new.iterdump())
-    with closing(sqlite3.connect(path)) as old:
-        old.executescript(text)
-    prepare(path)
+    migrate(path)  # through Python's own SQLite, which writes none
+    filled(path)
     with closing(connect(path)) as connection:
         assert connection.value("SELECT count(*) FROM flows") == 300
         assert connection.has_checksums
-    assert everything(path) == everything(tmp_path / "new.db")
+    assert is_whole(path)
+
+
+@pytest.mark.parametrize("bit", [1, 2, 4, 8, 128])
+def test_a_header_that_switches_checking_off_is_noticed(tmp_path: Path, bit: int) -> None:
+    path = filled(tmp_path / "instep.db")
+    data = bytearray(path.read_bytes())
+    data[20] ^= bit  # bytes that pages have for checksums
+    path.write_bytes(data)
+    with pytest.raises(StoreDamagedError, match=r"is damaged.*instep fsck"):
+        prepare(path)
 
 
 def killed(tmp_path: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from instep._archive import Archive, archive, close_all
+from instep._cli._care import fsck, gc
 from instep._cli._debug import attempt_option, debug, debug_options, find_past_task
 from instep._cli._diff import show_diff
 from instep._cli._inspect import TaskPath, dump, dump_options, log_options, show_logs
@@ -106,6 +107,10 @@ def rerun_command(path: str, attempt: int | None) -> int:
     flow, parts = _split(path)
     past = find_past_task(flow, TaskPath.parse("/".join(parts)), attempt)
     return rerun(past, archive(), client_home())
+
+
+store_program.add_command(fsck)
+store_program.add_command(gc)
 
 
 def _run(path: str) -> Run:

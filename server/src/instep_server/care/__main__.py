@@ -83,14 +83,14 @@ def _fsck(home: Home, repair: bool) -> dict[str, Any]:
             findings.append(finding)
             _say(finding=asdict(finding))
         return {
-            "damaged": bool(findings),
-            "is_whole": all(map(_is_mended, findings)),
+            "is_whole": all(map(_is_whole, findings)),
             **asdict(check.checked),
         }
 
 
-def _is_mended(finding: Finding) -> bool:
-    return bool(finding.mended)
+def _is_whole(finding: Finding) -> bool:
+    """Tells whether everything can be read again."""
+    return bool(finding.mended) and not finding.lost
 
 
 def _gc(home: Home, given: argparse.Namespace) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class Finding:
     """What makes it again, as sentences with commands."""
     mended: str = ""
     """What was done about it, as a sentence. Empty: nothing."""
+    lost: bool = False
+    """Whether something cannot be read, also after mending, until it is made again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -176,6 +178,7 @@ class Check:
             problem=self._bad[hash],
             touches=[_artifact_name(run, artifact) for run, artifact in touched],
             remedies=list(dict.fromkeys(_remedy(run, artifact) for run, artifact in touched)),
+            lost=bool(touched),
         )
         if self._repair:
             place = self._home.damaged_objects

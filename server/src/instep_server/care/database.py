@@ -4,7 +4,7 @@ Theory of operation. Two ways, in this order, and nobody else may work in the st
 
 1. A page in which one bit is wrong is healed. The checksum of SQLite's extension is linear: what a bit of the page adds
    to it depends on the bit's place alone, so the difference between the checksum that is there and the one that should be
-   names the bit: seven times out of ten. (Of the high bits of each word several have the same share.)
+   names the bit, but for some of the high bits of a word, of which several have the same share.
 2. What is damaged beyond that is left behind. All runs that can be read are copied into a new database, which takes the
    place of the old one; of runs of which rows are lost it is told what. Events and chunks of logs that cannot be read
    are left out; a run of which anything else cannot be read is left out as a whole.
@@ -24,9 +24,17 @@ from pathlib import Path
 import apsw
 
 from instep_server.care.check import Finding
-from instep_server.db.connection import CHECKSUM_BYTES, Connection, Row, connect, lost_commits, translated
-from instep_server.db.opening import prepare
-from instep_server.errors import StoreError
+from instep_server.db.connection import (
+    ADVICE,
+    CHECKSUM_BYTES,
+    Connection,
+    Row,
+    connect,
+    lost_commits,
+    translated,
+)
+from instep_server.db.opening import check, prepare
+from instep_server.errors import StoreDamagedError, StoreError
 from instep_server.home import Home
 
 PAGE_BYTES = 4096
@@ -51,20 +59,14 @@ def find_damage(home: Home) -> list[Finding]:
         with closing(connect(path)) as connection:
             connection.rows("PRAGMA integrity_check")
             if lost := lost_commits(connection, path):
-                return [
-                    Finding(
-                        kind="journal",
-                        path=f"{path}-wal",
-                        problem=f"what comes after the damage is lost (transactions: {lost:,} or more)",
-                        touches=["runs that were under way when their orchestrator was killed"],
-                        remedies=["Resume the runs that were under way: what is lost of them runs again."],
-                    )
-                ]
+                return [_journal_finding(path, lost)]
+            check(connection, path)
             return []
     except apsw.Error as err:
-        problem = (
-            str(translated(err, path)).removeprefix(f"The database {path} is damaged: ").partition(".")[0]
-        )
+        problem = str(translated(err, path))
+    except StoreDamagedError as err:
+        problem = str(err)
+    problem = problem.removeprefix(f"The database {path} is damaged: ").removesuffix(f". {ADVICE}")
     return [
         Finding(
             kind="database",
@@ -76,6 +78,16 @@ def find_damage(home: Home) -> list[Finding]:
             ],
         )
     ]
+
+
+def _journal_finding(path: Path, lost: int) -> Finding:
+    return Finding(
+        kind="journal",
+        path=f"{path}-wal",
+        problem=f"what comes after the damage is lost (transactions: {lost:,} or more)",
+        touches=["runs that were under way when their orchestrator was killed"],
+        remedies=["Resume the runs that were under way: what is lost of them runs again."],
+    )
 
 
 def mend(home: Home, finding: Finding) -> None:
@@ -106,7 +118,7 @@ def mend(home: Home, finding: Finding) -> None:
         finding.touches, finding.mended = [], f"Wrong bits were put right. The file as it was is in {copy}."
         return
     lost = _salvage(home)
-    finding.touches = lost
+    finding.touches, finding.lost = lost, bool(lost)
     finding.mended = f"All that could be read is in a new database. The file as it was is in {copy}."
 
 
@@ -142,9 +154,6 @@ def healed_page(page: bytes) -> bytes | None:
     stored = struct.unpack("<II", page[size:])
     if (first, second) == stored:
         return None
-    wrong = (first ^ stored[0]).bit_count() + (second ^ stored[1]).bit_count()
-    if wrong == 1:  # in the checksum itself
-        return page[:size] + struct.pack("<II", first, second)
     missing = (stored[0] - first) % _WORD, (stored[1] - second) % _WORD
     candidates = [
         (place, bit)
@@ -153,8 +162,11 @@ def healed_page(page: bytes) -> bytes | None:
         for change in [-(1 << bit) if words[place] >> bit & 1 else 1 << bit]
         if (share[0] * change % _WORD, share[1] * change % _WORD) == missing
     ]
-    if len(candidates) != 1:
+    in_checksum = (first ^ stored[0]).bit_count() + (second ^ stored[1]).bit_count() == 1
+    if len(candidates) + in_checksum != 1:
         return None
+    if in_checksum:
+        return page[:size] + struct.pack("<II", first, second)
     (place, bit), mended = candidates[0], bytearray(page)
     struct.pack_into("<I", mended, 4 * place, words[place] ^ (1 << bit))
     return bytes(mended)
@@ -226,7 +238,7 @@ def _touches(path: Path) -> list[str]:
                     ]
                 )
             ]
-            return lost or ["no rows of a run that can be found: runs, values or the order of rows"]
+            return lost or ["no rows of runs; what else is on the damaged pages can't be told"]
     except (apsw.Error, StoreError):
         return ["all runs"]
 

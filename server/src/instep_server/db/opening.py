@@ -38,13 +38,8 @@ def prepare(path: Path) -> None:
                 connection.reserve_bytes(reserve=CHECKSUM_BYTES)
             patiently(lambda: connection.execute("PRAGMA journal_mode=WAL"))
             found = _version(connection) or _create(connection)
-            if lost := lost_commits(connection, path):
-                raise StoreDamagedError(
-                    f"The journal of the database {path} is damaged: what was recorded last can't be read"
-                    f" (transactions: {lost:,} or more). {ADVICE}"
-                )
-            if not connection.has_checksums:
-                connection.add_checksums()
+            if found == _sqlite.SCHEMA_VERSION:
+                check(connection, path)
         except apsw.Error as err:
             raise translated(err, path) from err
     if found > _sqlite.SCHEMA_VERSION:
@@ -66,9 +61,30 @@ def can_be_read(path: Path) -> bool:
         return False
     try:
         with contextlib.closing(connect(path, reads_only=True)) as connection:
-            return _version(connection) == _sqlite.SCHEMA_VERSION
+            return _version(connection) == _sqlite.SCHEMA_VERSION and connection.has_checksums
     except (apsw.Error, StoreError):  # why it can't be written says more
         return False
+
+
+def check(connection: Connection, path: Path) -> None:
+    """Looks for damage that SQLite does not see.
+
+    Args:
+        connection: A connection to the database that has read something.
+        path: Its file.
+
+    Raises:
+        StoreDamagedError: There is some.
+    """
+    if not connection.has_checksums:  # which switches all checking off
+        raise StoreDamagedError(
+            f"The database {path} is damaged: its header does not say that pages have checksums. {ADVICE}"
+        )
+    if lost := lost_commits(connection, path):
+        raise StoreDamagedError(
+            f"The journal of the database {path} is damaged: what was recorded last can't be read"
+            f" (transactions: {lost:,} or more). {ADVICE}"
+        )
 
 
 def migrate(path: Path) -> None:

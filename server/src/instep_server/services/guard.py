@@ -16,7 +16,14 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from instep_proto.v1 import error_pb2, key_value_pb2
 
-from instep_server.errors import InstepError, Reason, RequestError, StoreError, StoreFullError
+from instep_server.errors import (
+    InstepError,
+    Reason,
+    RequestError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+)
 from instep_server.orchestrator import Orchestrator
 from instep_server.tokens import Grant, TokenKind
 
@@ -237,6 +244,8 @@ async def refuse(context: Context, err: Exception) -> NoReturn:
             raise err
         case RequestError():
             reason, facts = err.reason, dict(err.facts)
+        case StoreDamagedError():
+            reason, facts = Reason.BLOB_CORRUPT, {}
         case StoreFullError():
             reason, facts = Reason.STORE_FULL, {}
         case StoreError():
