@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import cast
 
 import apsw
 import pytest
@@ -174,6 +175,6 @@ def test_full_disk_is_told_and_leaves_what_was_there(path: Path) -> None:
     ],
 )
 def test_trouble_is_translated(code: int, text: str) -> None:
-    err = apsw.exception_for(code)
+    err = cast(apsw.Error, apsw.exception_for(code))
     err.args = ("odd",)
     assert text in str(translated(err, Path("x.db")))

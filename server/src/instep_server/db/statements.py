@@ -22,6 +22,7 @@ from sqlalchemy import (
     desc,
     func,
     literal_column,
+    null,
     or_,
     select,
     update,
@@ -513,9 +514,9 @@ SET_WHERE_IT_RAN = (
         ran_run=bindparam("ran_run"), ran_task=bindparam("ran_task"), ran_attempt=bindparam("ran_attempt")
     )
 )
-FORGET_ORIGIN_OF_RUNS = update(runs).where(runs.c.origin_run == bindparam("run")).values(origin_run=None)
+FORGET_ORIGIN_OF_RUNS = update(runs).where(runs.c.origin_run == bindparam("run")).values(origin_run=null())
 FORGET_ORIGIN_OF_TASKS = (
-    update(tasks).where(tasks.c.origin_run == bindparam("run")).values(origin_run=None, origin_task=None)
+    update(tasks).where(tasks.c.origin_run == bindparam("run")).values(origin_run=null(), origin_task=null())
 )
 DELETE_EVENTS = delete(events).where(events.c.run == bindparam("run"))
 DELETE_LOG_CHUNKS = delete(log_chunks).where(log_chunks.c.run == bindparam("run"))
