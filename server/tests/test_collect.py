@@ -22,7 +22,7 @@ from instep_server.db import _sqlite
 from instep_server.db.connection import Connection, connect
 from instep_server.db.opening import prepare
 from instep_server.errors import StoreDamagedError
-from instep_server.home import Home, OwnerLock
+from instep_server.home import Home
 from instep_server.limits import INLINE_BYTES
 from instep_server.logs import LogFiles, LogStream
 from instep_server.store import BlobId, ObjectStore, digest_of
@@ -64,7 +64,7 @@ class Store:
 
     def __post_init__(self) -> None:
         self.home = Home(self.root / ".instep")
-        self.home.make("ended", b"")
+        self.home.make("ended", b"").release()
         self.home.clear("ended")
         prepare(self.home.database)
         self.db = connect(self.home.database)
@@ -277,7 +277,7 @@ class Collecting(RuleBasedStateMachine):
         before = self.store.stored()
         told = self.store.collect(wanted, dry_run=True)
         assert self.store.stored() == before
-        lock = OwnerLock(self.store.home.lock("other")) if is_lived_in else None
+        lock = self.store.home.make("other", b"") if is_lived_in else None
         done = self.store.collect(wanted)
         if lock is not None:
             lock.release()
@@ -381,32 +381,23 @@ def test_a_touch_in_the_last_moment_counts(store: Store, monkeypatch: pytest.Mon
 
 def test_leftovers_go_and_what_lives_stays(store: Store) -> None:
     home = store.home
-    home.make("dead", b"")
-    home.make("alive", b"")
+    home.make("dead", b"").release()
+    lock = home.make("alive", b"")
     (home.spool("dead") / "w.stdout").write_text("x")
-    folder = home.objects / "b3" / "aa"
-    folder.mkdir(parents=True)
-    (folder / ".0123.tmp").write_text("half an object")
+    home.unfinished.mkdir()
+    (home.unfinished / "0123").write_text("half an object")
     (home.sessions / "Flow-1").mkdir(parents=True)
     (home.sessions / "Flow-1" / "flow.R").write_text("")
     store.make_old()
     for path in home.root.glob("*/*"):
         os.utime(path, (time.time() - 86_400,) * 2)
-    lock = OwnerLock(home.lock("alive"))
     done = store.collect(Wanted())
-    lock.release()
-    assert done.leftovers == 3
+    assert done.leftovers == 2
     assert not home.spool("dead").exists()
     assert not (home.sessions / "Flow-1").exists()
-    assert home.spool("alive").exists()
-    assert not list(folder.iterdir())
-
-
-def test_a_server_that_just_starts_is_left_alone(store: Store) -> None:
-    """It has made its directories, and not yet its lock."""
-    store.home.make("starting", b"probe")
-    store.collect(Wanted())
-    assert store.home.probe("starting").read_bytes() == b"probe"
+    assert home.probe("alive").exists()
+    assert not list(home.unfinished.iterdir())
+    lock.release()
 
 
 def test_nothing_is_removed_when_it_is_not_known_what_is_needed(store: Store) -> None:
