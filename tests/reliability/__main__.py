@@ -24,6 +24,11 @@ CHAPTERS: tuple[str, ...] = (
     "messages",
     "pause",
     "scarce",
+CHAPTERS: tuple[str, ...] = (
+    "damage",
+    "hostile",
+    "kill",
+    "messages",
 )
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
 

@@ -161,7 +161,10 @@ class ObjectStore:
                     offset += len(piece)
                     yield piece
         except FileNotFoundError:
-            raise RequestError(Reason.ARTIFACT_UNKNOWN, f"The store has no blob {blob.hash}.") from None
+            raise RequestError(
+                Reason.ARTIFACT_UNKNOWN,
+                f"The store has no blob {blob.hash}. `instep fsck` tells what that touches and what makes it again.",
+            ) from None
         except OSError as err:
             raise store_error(err, path) from err
 

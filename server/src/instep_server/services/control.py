@@ -175,14 +175,19 @@ class ControlService(Service, control_service_pb2_grpc.ControlServiceServicer):
                 artifact=request.name,
             )
         manifests = self.orchestrator.manifests
-        manifest = manifests.get(BlobId(row["hash"], row["manifest_size"]))
+        try:
+            manifest = manifests.get(BlobId(row["hash"], row["manifest_size"]))
+            blobs = blobs_of(manifest, manifests)
+        except RequestError as err:
+            task = f"{request.flow}/{request.run_id}/{request.task_id}"
+            raise RequestError(
+                err.reason, f"Can't read the artifact {request.name!r} of task {task}. {err}", **err.facts
+            ) from err
         return pb.GetArtifactResponse(
             artifact=convert_run.artifact_to_proto(row),
             manifest=manifest,
             object_root=str(self.orchestrator.store.root),
-            blobs=[
-                digest_pb2.Digest(hash=blob.hash, size=blob.size) for blob in blobs_of(manifest, manifests)
-            ],
+            blobs=[digest_pb2.Digest(hash=blob.hash, size=blob.size) for blob in blobs],
         )
 
     @waiting(TokenKind.CLIENT)
