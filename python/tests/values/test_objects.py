@@ -72,3 +72,63 @@ def test_nothing_is_left_behind_when_writing_fails(
     with pytest.raises(OSError, match="disk full"):
         store.put(blob)
     assert list(store.path(blob.hash).parent.iterdir()) == []
+
+
+def flip(path: Path, place: int) -> None:
+    path.chmod(0o600)
+    data = bytearray(path.read_bytes())
+    data[place] ^= 4
+    path.write_bytes(data)
+    path.chmod(0o444)
+
+
+LARGE = Blob.of(bytes(range(256)) * 8192)
+
+
+def test_flipped_bit_of_a_large_blob_is_noticed_when_it_is_opened(store: ObjectStore) -> None:
+    store.put(LARGE)
+    assert bytes(store.open(LARGE.hash, LARGE.size)[:4]) == b"\0\1\2\3"
+    flip(store.path(LARGE.hash), 1_000_000)
+    with pytest.raises(BlobCorruptError, match=r"b3/.* is damaged: its bytes are not those .*instep fsck"):
+        store.open(LARGE.hash, LARGE.size)
+
+
+@pytest.mark.parametrize("blob", [LARGE, Blob.of(b"small")], ids=["large", "small"])
+def test_damaged_blob_is_stored_again(store: ObjectStore, blob: Blob) -> None:
+    store.put(blob)
+    flip(store.path(blob.hash), 3)
+    store.put(blob)
+    assert store.read(blob.hash, blob.size) == b"".join(blob.buffers)
+
+
+def test_blob_is_not_written_again_when_it_is_whole(store: ObjectStore) -> None:
+    store.put(LARGE)
+    before = store.path(LARGE.hash).stat().st_ino
+    store.put(LARGE)
+    assert store.path(LARGE.hash).stat().st_ino == before
+
+
+def test_verified_blob_is_hashed_again_after_a_while(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from instep.values import _objects
+
+    hashed: list[int] = []
+    hash_of = _objects.hash_of
+    monkeypatch.setattr(_objects, "hash_of", lambda views: hashed.append(1) or hash_of(views))
+    store.put(LARGE)
+    store.open(LARGE.hash, LARGE.size)
+    assert not hashed
+    (note,) = (store.root / "verified").iterdir()
+    os.utime(note, (0, 0))
+    store.open(LARGE.hash, LARGE.size)
+    store.open(LARGE.hash, LARGE.size)
+    assert len(hashed) == 1
+
+
+def test_both_languages_share_what_they_have_verified(store: ObjectStore) -> None:
+    """r/src/values_verified.cpp makes the same names: digest, inode and time of the last change."""
+    store.put(LARGE)
+    (note,) = (store.root / "verified").iterdir()
+    found = store.path(LARGE.hash).stat()
+    assert note.name == f"{LARGE.hash[3:]}.{found.st_ino}.{found.st_ctime_ns}"

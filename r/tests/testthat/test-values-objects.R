@@ -66,3 +66,43 @@ test_that("a manifest inside of another one is hashed, whatever its size", {
   error <- expect_error(decode_value(outer, \(hash, size) bytes), class = "instep_error_value_decode")
   expect_equal(error$code, "BLOB_CORRUPT")
 })
+
+flip_bit <- function(path, at) {
+  Sys.chmod(path, "600")
+  bytes <- readBin(path, "raw", file.size(path))
+  bytes[[at]] <- xor(bytes[[at]], as.raw(4L))
+  writeBin(bytes, path)
+  Sys.chmod(path, "444")
+}
+
+test_that("a flipped bit of a stored blob of any size is an error that names the file, and storing it again mends it", {
+  root <- local_objects()
+  for (size in c(3000, 200000)) {
+    values <- as.double(seq_len(size)) / 7
+    encoded <- encode_value(values)
+    blob <- encoded$blobs[[1]]
+    fetch <- \(hash, size) object_path(root, hash)
+    expect_true(object_put(root, blob))
+    expect_identical(decode_value(encoded$manifest, fetch), values)
+    flip_bit(object_path(root, blob$hash), 2001)
+    error <- expect_error(decode_value(encoded$manifest, fetch, name = "values"), "instep fsck", class = "instep_error_value_decode")
+    expect_equal(error$code, "BLOB_CORRUPT")
+    expect_match(gsub("\\s", "", conditionMessage(error)), object_path(root, blob$hash), fixed = TRUE)
+    expect_equal(failure_kind(error, "USER_ERROR"), "FAILURE_KIND_INPUT_MISSING")
+    expect_true(object_put(root, blob))
+    expect_identical(decode_value(encoded$manifest, fetch), values)
+    expect_false(object_put(root, blob))
+  }
+})
+
+test_that("a large blob that was verified a short time ago is not hashed again, and later it is", {
+  root <- local_objects()
+  blob <- encode_value(stats::runif(2e5))$blobs[[1]]
+  object_put(root, blob)
+  note <- list.files(file.path(root, "verified"), full.names = TRUE)
+  expect_match(basename(note), paste0("^", sub("b3:", "", blob$hash), "[.][0-9]+[.][0-9]+$"))
+  Sys.setFileTime(note, Sys.time() - 3600)
+  expect_false(object_put(root, blob))
+  noted <- list.files(file.path(root, "verified"), full.names = TRUE)
+  expect_gt(as.numeric(max(file.mtime(noted))), as.numeric(Sys.time()) - 60)
+})
