@@ -200,11 +200,13 @@ def _show_checked(result: dict[str, Any], found: Sequence[dict[str, Any]]) -> No
         )
     if not found:
         click.echo("Nothing is damaged.")
-    elif result["is_whole"]:
-        click.echo(f"{counted(len(found), 'thing')} damaged, and mended as far as can be.")
+        return
+    text = f"{'1 thing is' if len(found) == 1 else f'{len(found):,} things are'} damaged"
+    if not all(finding["mended"] for finding in found):
+        click.echo(f"{text}. To mend what can be mended: instep fsck --repair")
     else:
         click.echo(
-            f"{counted(len(found), 'thing')} damaged. To mend what can be mended: instep fsck --repair"
+            f"{text}, and mended{'.' if result['is_whole'] else '; what is lost has to be made again.'}"
         )
 
 

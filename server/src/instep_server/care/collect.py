@@ -71,7 +71,7 @@ class Collected:
 
     runs: list[Row] = field(default_factory=list)
     """Removed runs, oldest first."""
-    kept: Counter[str] = field(default_factory=Counter)
+    kept: dict[str, int] = field(default_factory=dict)
     """How many runs were kept, by why."""
     objects: int = 0
     """Removed objects."""
@@ -149,7 +149,7 @@ def collect(
 
 
 def _unwanted(
-    connection: Connection, rows: Sequence[Row], wanted: Wanted, kept: Counter[str], now_ms: int
+    connection: Connection, rows: Sequence[Row], wanted: Wanted, kept: dict[str, int], now_ms: int
 ) -> list[Row]:
     """Chooses the runs to remove, and counts why the others are kept."""
     tags = {row["run"] for row in connection.rows(_sqlite.ALL_USER_TAGS) if row["name"] in wanted.keep_tags}
@@ -178,7 +178,7 @@ def _unwanted(
         else:
             found.append(row)
             continue
-        kept[why] += 1
+        kept[why] = kept.get(why, 0) + 1
     return found[::-1]
 
 
