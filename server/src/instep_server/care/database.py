@@ -22,6 +22,7 @@ from contextlib import closing
 from pathlib import Path
 
 import apsw
+from instep_proto.v1 import graph_pb2
 
 from instep_server.care.check import Finding
 from instep_server.db.connection import (
@@ -192,6 +193,7 @@ class _Reading:
         self.flows = self._from_both_ends("flows", "id")
         self.manifests = self._from_both_ends("manifests", "hash")
         self.runs = self._from_both_ends("runs", "id")
+        self._find_flows()
 
     def of_run(self, table: str, run: int) -> list[Row] | None:
         """Reads the rows of a run. None: they cannot all be read."""
@@ -204,8 +206,23 @@ class _Reading:
 
     def name(self, run: Row) -> str:
         """Names a run as people do."""
-        flow = next((flow["name"] for flow in self.flows if flow["id"] == run["flow"]), "?")
+        flow = next(flow["name"] for flow in self.flows if flow["id"] == run["flow"])
         return f"{flow}/{run['number']}"
+
+    def gone(self, logs: Path) -> list[str]:
+        """Names runs that have logs, and rows that cannot be found."""
+        known = {self.name(run) for run in self.runs}
+        return sorted({f"{folder.parent.name}/{folder.name}" for folder in logs.glob("*/*")} - known)
+
+    def _find_flows(self) -> None:
+        """Adds the flows whose rows cannot be read. The graphs of their runs know their names."""
+        known = {flow["id"] for flow in self.flows}
+        for run in self.runs:
+            if run["flow"] not in known:
+                known.add(run["flow"])
+                last = max(other["number"] for other in self.runs if other["flow"] == run["flow"])
+                name = graph_pb2.Graph.FromString(run["graph"]).flow
+                self.flows.append({"id": run["flow"], "name": name, "last_run": last})
 
     def _from_both_ends(self, table: str, key: str) -> list[Row]:
         """Reads the rows of a table before the first damage and after the last."""
@@ -238,6 +255,7 @@ def _touches(path: Path) -> list[str]:
                     ]
                 )
             ]
+            lost += [f"{name} (all of it)" for name in reading.gone(path.parent / "logs")]
             return lost or ["no rows of runs; what else is on the damaged pages can't be told"]
     except (apsw.Error, StoreError):
         return ["all runs"]
@@ -253,12 +271,12 @@ def _salvage(home: Home) -> list[str]:
     try:
         with closing(connect(home.database)) as old, closing(connect(new)) as connection:
             reading = _Reading(old)
+            lost += [f"{name}: all of it" for name in reading.gone(home.logs)]
             with connection:
                 _insert(connection, "manifests", reading.manifests)
-                known = {flow["id"] for flow in reading.flows}
                 _insert(connection, "flows", reading.flows)
                 for run in reading.runs:
-                    lost += _copy_run(connection, reading, run, is_known=run["flow"] in known)
+                    lost += _copy_run(connection, reading, run)
     except apsw.Error as err:
         raise StoreError(
             f"Nothing can be read of the database {home.database} ({err}). Objects and logs are still there."
@@ -269,11 +287,11 @@ def _salvage(home: Home) -> list[str]:
     return lost
 
 
-def _copy_run(connection: Connection, reading: _Reading, run: Row, *, is_known: bool) -> list[str]:
+def _copy_run(connection: Connection, reading: _Reading, run: Row) -> list[str]:
     """Copies a run, if all that matters of it can be read. Names what is lost."""
     rows = {table: reading.of_run(table, run["id"]) for table in (*_OF_A_RUN, *_CAN_BE_LEFT_OUT)}
     gone = [table for table, found in rows.items() if found is None]
-    if not is_known or any(table in _OF_A_RUN for table in gone):
+    if any(table in _OF_A_RUN for table in gone):
         return [f"{reading.name(run)}: all of it"]
     _insert(connection, "runs", [run])
     for table, found in rows.items():
