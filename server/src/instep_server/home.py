@@ -183,7 +183,7 @@ def held(path: Path, *, alone: bool) -> Iterator[None]:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as err:
-        raise StoreError(f"{path} can't be locked: {err.strerror}.") from err
+        raise store_error(err, path) from err
     try:
         fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
