@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from instep_server.errors import StoreUnwritableError
+from instep_server.errors import StoreUnwritableError, store_error
 
 STALE_SECONDS = 60.0
 """How old a file is that nobody is about to take into use any more."""

@@ -10,7 +10,7 @@ from instep_proto.v1 import store_service_pb2 as pb
 
 from instep_server.errors import Reason, RequestError
 from instep_server.limits import CHUNK_BYTES, INLINE_BYTES, INLINE_BYTES_PER_MESSAGE, MAX_DIGESTS
-from instep_server.services.guard import Service, streaming, unary
+from instep_server.services.guard import Service, streaming, unary, waiting
 from instep_server.services.leases import open_attempt_of, worker_of
 from instep_server.store import BlobId
 from instep_server.tokens import Grant, TokenKind
@@ -34,8 +34,10 @@ class StoreService(Service, store_service_pb2_grpc.StoreServiceServicer):
             response.blobs.append(found)
         return response
 
-    @unary(TokenKind.SESSION)
-    def PrepareUploads(self, request: pb.PrepareUploadsRequest, grant: Grant) -> pb.PrepareUploadsResponse:
+    @waiting(TokenKind.SESSION)
+    async def PrepareUploads(
+        self, request: pb.PrepareUploadsRequest, grant: Grant
+    ) -> pb.PrepareUploadsResponse:
         """Tells which blobs are present and where to write the others."""
         attempt = open_attempt_of(self.orchestrator, grant, request.lease_token)
         _check_number(request.digests)
