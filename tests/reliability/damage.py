@@ -20,8 +20,8 @@ from instep import Task, namespace
 from instep._archive import close_all
 from instep.errors import InstepError
 from instep_server.care.check import Check
-from instep_server.care.database import find_damage, mend
 from instep_server.db.connection import connect
+from instep_server.db.mending import find_damage, mend
 from instep_server.errors import StoreError
 from instep_server.home import Home
 from project import Project

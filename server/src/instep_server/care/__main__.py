@@ -15,15 +15,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import apsw
-
-from instep_server.care.check import Check, Finding
+from instep_server.care.check import Check
 from instep_server.care.collect import Wanted, collect
-from instep_server.care.database import find_damage, mend
 from instep_server.core.states import RUN_ENDS, RunState
-from instep_server.db.connection import connect, translated
+from instep_server.db.connection import Error, connect, translated
+from instep_server.db.mending import find_damage, mend
 from instep_server.db.opening import prepare
 from instep_server.errors import InstepError, StoreError
+from instep_server.findings import Finding
 from instep_server.home import Home, held
 
 PROGRESS_SECONDS = 0.2
@@ -52,7 +51,7 @@ def main() -> int:
         if not home.database.exists():
             raise StoreError(f"{home.root} is no store: it has no database.")
         _say(result=_fsck(home, given.repair) if given.command == "fsck" else _gc(home, given))
-    except apsw.Error as err:
+    except Error as err:
         _say(error=str(translated(err, home.database)))
         return 1
     except InstepError as err:

@@ -7,7 +7,7 @@ What is stored can be damaged in four ways, and each has a check of its own:
   value writes it anew, and a resumed run does not take over the task that stored it (`lost`).
 * A chunk of a log does not have its checksum. Mending keeps a copy in `damaged/logs`, and makes the log readable as it
   is now.
-* A page of the database, or its journal, is damaged: `database`.
+* A page of the database, or its journal, is damaged: `db.mending`.
 
 Nothing is removed. All of it works beside running flows, but for mending the database.
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
@@ -26,33 +26,12 @@ from blake3 import blake3
 from instep_server.care.reach import ManifestError, Reach
 from instep_server.db import _sqlite
 from instep_server.db.connection import Connection, Row
+from instep_server.findings import Finding
 from instep_server.home import Home
 from instep_server.logs import LogFiles, LogStream
 from instep_server.store import BlobId, ObjectStore
 
 _PIECE = 1 << 20
-
-
-@dataclass(slots=True, kw_only=True)
-class Finding:
-    """Something that is damaged."""
-
-    kind: str
-    """`object`, `log`, `database` or `journal`."""
-    path: str
-    """Its file."""
-    digest: str = ""
-    """Digest of the object."""
-    problem: str
-    """What is wrong, as a clause."""
-    touches: list[str] = field(default_factory=list)
-    """What cannot be read: `Flow/3/fit/5 artifact model`, `Flow/3/fit/5 stderr` or `Flow/3`."""
-    remedies: list[str] = field(default_factory=list)
-    """What makes it again, as sentences with commands."""
-    mended: str = ""
-    """What was done about it, as a sentence. Empty: nothing."""
-    lost: bool = False
-    """Whether something cannot be read, also after mending, until it is made again."""
 
 
 @dataclass(slots=True, kw_only=True)

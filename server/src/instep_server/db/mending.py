@@ -24,7 +24,6 @@ from pathlib import Path
 import apsw
 from instep_proto.v1 import graph_pb2
 
-from instep_server.care.check import Finding
 from instep_server.db.connection import (
     ADVICE,
     CHECKSUM_BYTES,
@@ -36,6 +35,7 @@ from instep_server.db.connection import (
 )
 from instep_server.db.opening import check, prepare
 from instep_server.errors import StoreDamagedError, StoreError
+from instep_server.findings import Finding
 from instep_server.home import Home
 
 PAGE_BYTES = 4096

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from instep_server.care.database import PAGE_BYTES, find_damage, healed_page, mend
 from instep_server.db.connection import connect
+from instep_server.db.mending import PAGE_BYTES, find_damage, healed_page, mend
 from instep_server.db.opening import prepare
 from instep_server.errors import StoreError
 from instep_server.home import Home
