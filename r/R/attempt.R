@@ -142,9 +142,6 @@ failure_kind <- function(condition, otherwise) {
     instep_error_foreach = "USER_ERROR",
     instep_error_switch = "USER_ERROR"
   )
-  if (inherits(condition, "instep_error_value_decode") && condition$code %in% c("BLOB_CORRUPT", "BLOB_MISSING")) {
-    return("FAILURE_KIND_INPUT_MISSING")
-  }
   known <- kinds[intersect(class(condition), names(kinds))]
   paste0("FAILURE_KIND_", if (length(known) > 0L) known[[1L]] else otherwise)
 }

@@ -29,6 +29,7 @@ CHAPTERS: tuple[str, ...] = (
     "hostile",
     "kill",
     "messages",
+    "scarce",
 )
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
 

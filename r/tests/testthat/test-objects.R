@@ -16,6 +16,10 @@ test_that("without blobs no store is needed", {
 test_that("a manifest comes with its message, or from the store", {
   inline <- make_input("x", 1:3)
   expect_identical(input_manifest(inline, no_fetch), inline$manifest)
-  stored <- list(name = "x", artifact = list(hash = "b3:00", size = 3), manifest = raw())
+  stored <- list(name = "x", artifact = digest_of(as.raw(1:3)), manifest = raw())
   expect_identical(input_manifest(stored, \(hash, size) as.raw(1:3)), as.raw(1:3))
+  expect_error(
+    input_manifest(stored, \(hash, size) as.raw(1:2)), "artifact x.*is damaged.*instep fsck",
+    class = "instep_error_blob_corrupt"
+  )
 })
