@@ -77,7 +77,7 @@ def test_statements_are_valid(tmp_path: Path) -> None:
 
 
 def test_no_statement_reads_a_whole_table(tmp_path: Path) -> None:
-    """What commands and runs ask for costs the same in a store of one run and of a million."""
+    """What commands and runs ask for costs the same in a store of one run and of a million. `fsck` and `gc` look at all."""
     prepare(tmp_path / "one.db")
     connection = connect(tmp_path / "one.db")
     scanned = {}
@@ -88,6 +88,10 @@ def test_no_statement_reads_a_whole_table(tmp_path: Path) -> None:
             if scans := {row["detail"].split()[1] for row in plan if row["detail"].startswith("SCAN ")}:
                 scanned[name] = scans
     connection.close()
+    for name in ("ALL_RUNS", "ALL_USER_TAGS", "STORED_ARTIFACTS", "ALL_MANIFESTS"):
+        assert scanned.pop(name)
+    for name in ("FORGET_ORIGINS_OF_RUNS", "FORGET_ORIGINS_OF_TASKS"):
+        assert scanned.pop(name)
     # These are lists in parameters, results of a subquery with a limit, and the names of all flows.
     assert set().union(*scanned.values()) == {"wanted", "anon_1", "flows"}, scanned
     assert [name for name, tables in scanned.items() if "flows" in tables] == ["FLOWS"]

@@ -40,7 +40,7 @@ and the file; all else reads as before. `instep fsck` finds it, names all artifa
 all that is read is the same as before; and `--repair` gives all of it back, or names each run that is lost. In the journal,
 damage in the very last transaction cannot be told from one that was cut off when its writer was killed: it is undone, and
 what comes before is as it was."""
-COMMAND = "../.venv/bin/python -m reliability damage"
+COMMAND = "python -m reliability damage"
 
 OBJECT_FLIPS, LOG_FLIPS, DATABASE_FLIPS, JOURNAL_FLIPS, REPAIRS = 4_000, 1_000, 2_000, 1_000, 40
 NAMED = "named on read; all else as before"

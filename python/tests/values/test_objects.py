@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from instep.errors import BlobCorruptError, BlobMissingError
 from instep.values import Blob, ObjectStore
+from instep.values._digest import hash_of
 
 
 @pytest.fixture
@@ -111,11 +112,13 @@ def test_blob_is_not_written_again_when_it_is_whole(store: ObjectStore) -> None:
 def test_verified_blob_is_hashed_again_after_a_while(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from instep.values import _objects
-
     hashed: list[int] = []
-    hash_of = _objects.hash_of
-    monkeypatch.setattr(_objects, "hash_of", lambda views: hashed.append(1) or hash_of(views))
+
+    def counted(views: list[memoryview]) -> str:
+        hashed.append(1)
+        return hash_of(views)
+
+    monkeypatch.setattr("instep.values._objects.hash_of", counted)
     store.put(LARGE)
     store.open(LARGE.hash, LARGE.size)
     assert not hashed

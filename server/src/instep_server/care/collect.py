@@ -126,6 +126,8 @@ def collect(
                     _hand_logs_over(connection, LogFiles(home.logs), run, removed)
                     _delete_rows(connection, run)
                     progress("runs", number + 1)
+                connection.execute(_sqlite.FORGET_ORIGINS_OF_TASKS)
+                connection.execute(_sqlite.FORGET_ORIGINS_OF_RUNS)
             objects, manifests = _reached(connection, home, removed)
             unused = [
                 row["hash"] for row in connection.rows(_sqlite.ALL_MANIFESTS) if row["hash"] not in manifests
@@ -238,8 +240,6 @@ def _delete_rows(connection: Connection, run: Row) -> None:
         _sqlite.DELETE_PARENTS,
         _sqlite.DELETE_TASKS,
         _sqlite.DELETE_TAGS,
-        _sqlite.FORGET_ORIGIN_OF_TASKS,
-        _sqlite.FORGET_ORIGIN_OF_RUNS,
         _sqlite.DELETE_RUN,
     ):
         connection.execute(statement, key)

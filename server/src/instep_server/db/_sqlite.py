@@ -291,9 +291,11 @@ WHERE EXISTS (SELECT runs.id
 FROM runs
 WHERE runs.flow = flows.id) ORDER BY flows.name"""
 
-FORGET_ORIGIN_OF_RUNS = """UPDATE runs SET origin_run=NULL WHERE runs.origin_run = :run"""
+FORGET_ORIGINS_OF_RUNS = """UPDATE runs SET origin_run=NULL WHERE runs.origin_run IS NOT NULL AND (runs.origin_run NOT IN (SELECT origin.id
+FROM runs AS origin))"""
 
-FORGET_ORIGIN_OF_TASKS = """UPDATE tasks SET origin_run=NULL, origin_task=NULL WHERE tasks.origin_run = :run"""
+FORGET_ORIGINS_OF_TASKS = """UPDATE tasks SET origin_run=NULL, origin_task=NULL WHERE tasks.origin_run IS NOT NULL AND (tasks.origin_run NOT IN (SELECT origin.id
+FROM runs AS origin))"""
 
 INSERT_ARTIFACT = """INSERT INTO artifacts (run, task, attempt, name, kind, hash, manifest_size, size, portable, summary, type, producer, producer_step, language) VALUES (:run, :task, :attempt, :name, :kind, :hash, :manifest_size, :size, :portable, :summary, :type, :producer, :producer_step, :language)"""
 

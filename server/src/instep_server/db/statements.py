@@ -514,9 +514,16 @@ SET_WHERE_IT_RAN = (
         ran_run=bindparam("ran_run"), ran_task=bindparam("ran_task"), ran_attempt=bindparam("ran_attempt")
     )
 )
-FORGET_ORIGIN_OF_RUNS = update(runs).where(runs.c.origin_run == bindparam("run")).values(origin_run=null())
-FORGET_ORIGIN_OF_TASKS = (
-    update(tasks).where(tasks.c.origin_run == bindparam("run")).values(origin_run=null(), origin_task=null())
+_is_there = select(_origin.c.id)
+FORGET_ORIGINS_OF_RUNS = (
+    update(runs)
+    .where(runs.c.origin_run.is_not(None), runs.c.origin_run.not_in(_is_there))
+    .values(origin_run=null())
+)
+FORGET_ORIGINS_OF_TASKS = (
+    update(tasks)
+    .where(tasks.c.origin_run.is_not(None), tasks.c.origin_run.not_in(_is_there))
+    .values(origin_run=null(), origin_task=null())
 )
 DELETE_EVENTS = delete(events).where(events.c.run == bindparam("run"))
 DELETE_LOG_CHUNKS = delete(log_chunks).where(log_chunks.c.run == bindparam("run"))
