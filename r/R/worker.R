@@ -97,7 +97,15 @@ exit_with <- function(status) {
   }
 }
 
+# Has the kernel end this process, and what it starts, before the orchestrator, when the machine's memory is used up.
+die_first <- function() {
+  if (file.exists("/proc/self/oom_score_adj")) {
+    tryCatch(cat("500", file = "/proc/self/oom_score_adj"), error = \(e) NULL, warning = \(w) NULL)
+  }
+}
+
 work <- function(bootstrap, problem) {
+  die_first()
   set_environment(bootstrap$env)
   started <- process_clock_()
   session <- open_session(bootstrap)

@@ -25,6 +25,7 @@ STDERR_FILE = "INSTEP_STDERR_FILE"
 _POOLS = ("async-executor", "event_engine", "grpc_", "polars-0", "rayon", "tokio-")
 _PR_SET_PDEATHSIG = 1
 _LINE_BUFFERED = 1  # _IOLBF
+_OOM_SCORE = b"500"
 _END_SECONDS = 30
 _C = ctypes.CDLL(None)
 
@@ -86,6 +87,16 @@ def redirect(stdout_file: str, stderr_file: str) -> None:
         os.dup2(opened, target)
         os.close(opened)
         os.environ[variable] = file
+
+
+def die_first() -> None:
+    """Has the kernel end this process, and what it starts, before the orchestrator, when the machine's memory is used up."""
+    with contextlib.suppress(OSError):  # there is no such file on this system
+        file = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(file, _OOM_SCORE)
+        finally:
+            os.close(file)
 
 
 def prepare_streams() -> None:

@@ -51,6 +51,7 @@ def work(bootstrap: Bootstrap, source: UserFile | None) -> NoReturn:
         source: The file that this process has loaded. None: it loads what its task needs.
     """
     interrupt = Interrupt()
+    _process.die_first()
     _process.prepare_streams()
     _process.set_environment(bootstrap.env)
     try:
