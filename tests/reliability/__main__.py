@@ -19,16 +19,11 @@ sys.path.append(
 
 CHAPTERS: tuple[str, ...] = (
     "crowd",
-    "hostile",
-    "kill",
-    "messages",
-    "pause",
-    "scarce",
-CHAPTERS: tuple[str, ...] = (
     "damage",
     "hostile",
     "kill",
     "messages",
+    "pause",
     "scarce",
 )
 """Modules with a function `campaign(scale)`: it injects faults, more of them with a larger scale, and tells a tally."""
