@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from instep_server import room
 from instep_server.errors import InstepError
 from instep_server.room import check_room, find_room, fitting_workers, threads_of_task
@@ -28,12 +26,12 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, int]]:
+def limits(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     """The limits of this process, as `getrlimit` tells them."""
     told = {resource.RLIMIT_NPROC: resource.RLIM_INFINITY, resource.RLIMIT_NOFILE: 1000}
     monkeypatch.setattr(resource, "getrlimit", lambda which: (told[which], told[which]))
     monkeypatch.setattr(room, "_may_exceed", lambda proc: False)
-    yield told
+    return told
 
 
 def group(root: Path, folder: str, line: str, limit: str, used: str) -> None:

@@ -150,9 +150,9 @@ def as_another_user(act: Callable[[], object]) -> object:
     return json.loads(found)
 
 
-def _tried(act: Callable[[], object]) -> str:
+def _tried(act: Callable[..., object], *arguments: object) -> str:
     try:
-        act()
+        act(*arguments)
     except PermissionError:
         return "refused"
     except ProcessLookupError:
@@ -203,18 +203,16 @@ def test_another_user_can_neither_run_read_nor_end_anything(shared: Shared) -> N
 
     def attack() -> dict[str, list[str]]:
         return {
-            "connect to a socket": [_tried(lambda path=path: _connect(path)) for path in sockets],
-            "list the sockets": [_tried(lambda: os.listdir(sockets[0].parent))],
-            "list the store": [_tried(lambda: os.listdir(store))],
-            "read a file of the store": [_tried(lambda path=path: open(path, "rb")) for path in files],
-            "write a file of the store": [_tried(lambda path=path: open(path, "ab")) for path in files],
-            "make a file in the store": [_tried(lambda: open(store / "objects" / "x", "xb"))],
-            "end a process": [_tried(lambda pid=pid: os.kill(pid, signal.SIGTERM)) for pid in pids],
-            "read an environment": [
-                _tried(lambda pid=pid: open(f"/proc/{pid}/environ", "rb")) for pid in pids
-            ],
-            "read memory": [_tried(lambda pid=pid: open(f"/proc/{pid}/mem", "rb")) for pid in pids],
-            "list descriptors": [_tried(lambda pid=pid: os.listdir(f"/proc/{pid}/fd")) for pid in pids],
+            "connect to a socket": [_tried(_connect, path) for path in sockets],
+            "list the sockets": [_tried(os.listdir, sockets[0].parent)],
+            "list the store": [_tried(os.listdir, store)],
+            "read a file of the store": [_tried(open, path, "rb") for path in files],
+            "write a file of the store": [_tried(open, path, "ab") for path in files],
+            "make a file in the store": [_tried(open, store / "objects" / "x", "xb")],
+            "end a process": [_tried(os.kill, pid, signal.SIGTERM) for pid in pids],
+            "read an environment": [_tried(open, f"/proc/{pid}/environ", "rb") for pid in pids],
+            "read memory": [_tried(open, f"/proc/{pid}/mem", "rb") for pid in pids],
+            "list descriptors": [_tried(os.listdir, f"/proc/{pid}/fd") for pid in pids],
         }
 
     found = as_another_user(attack)

@@ -252,16 +252,20 @@ class Rig:
         """Makes a call of the orchestrator itself with what another caller shows, and gives its first answer."""
         metadata = (("authorization", authorization),)
         path = f"/instep.v1.{call}"
+        answer: bytes
         if call in STREAMS:
-            return next(self._channel.unary_stream(path)(request, metadata=metadata, timeout=30))
-        return self._channel.unary_unary(path)(request, metadata=metadata, timeout=30)
+            answer = next(self._channel.unary_stream(path)(request, metadata=metadata, timeout=30))
+        else:
+            answer = self._channel.unary_unary(path)(request, metadata=metadata, timeout=30)
+        return answer
 
     def start(self, **fields: Any) -> run_pb2.Run:
         """Starts a run."""
         request = {"working_directory": str(self.folder), "user": "ada", "max_workers": 2, **fields}
-        return self.call(
+        run: run_pb2.Run = self.call(
             "SubmitRun", client_request_id=uuid.uuid4().hex, load_id=self._load_id, **request
         ).run
+        return run
 
     def events(self, run: run_pb2.Run, seconds: float = 120) -> Iterator[run_pb2.Event]:
         """Yields the events of a run as they come, until it has ended."""

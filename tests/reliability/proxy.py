@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from instep_proto.v1 import error_pb2
@@ -283,7 +283,7 @@ class Proxy:
         make = self._channel.unary_stream if stream else self._channel.unary_unary
         return make(f"/instep.v1.{call}")
 
-    def _refuse(self, call: str, err: grpc.RpcError, context: grpc.ServicerContext) -> Any:
+    def _refuse(self, call: str, err: grpc.RpcError, context: grpc.ServicerContext) -> NoReturn:
         """Passes on that a call failed, with its verdict."""
         for key, value in err.trailing_metadata() or ():
             if key == "instep-error-bin":
@@ -292,6 +292,7 @@ class Proxy:
                     self._verdicts[call, reason.removeprefix("ERROR_REASON_")] += 1
         context.set_trailing_metadata(tuple(err.trailing_metadata() or ()))
         context.abort(err.code(), err.details() or "")
+        raise AssertionError("abort raises")
 
 
 class _Everything(grpc.GenericRpcHandler):  # type: ignore[misc]
