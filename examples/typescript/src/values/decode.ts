@@ -112,6 +112,7 @@ class Decoder {
     const values = this.values(column, vector);
     if (vector.shape === "SHAPE_VECTOR") return values;
     if (values.length !== 1) this.refuse(`it is a scalar of ${values.length} values`);
+    if (values[0] === null) this.lose("NA_SCALAR", `a missing ${vector.logical} is read as null, which has no type.`);
     return values[0];
   }
 
@@ -124,7 +125,7 @@ class Decoder {
     return column.slice(vector.start, vector.start + vector.count);
   }
 
-  private values(column: Vector, { logical, levels }: { logical: string; levels?: number }): unknown[] {
+  private values(column: Vector, { logical, levels, params }: VectorNode): unknown[] {
     if (!fits(logical, column.type)) this.refuse(`it is of type ${logical}, stored as ${column.type}`);
     switch (logical) {
       case "int64":
@@ -136,6 +137,7 @@ class Decoder {
       case "bigint":
         return Array.from(column as Iterable<string | null>, (digits) => (digits === null ? null : BigInt(digits)));
       case "instant":
+        if (param(params, "tz")) this.lose("ZONE", "a Date has no time zone.");
         return Array.from(column as Iterable<number | null>, (ms) => this.date(ms));
       case "factor":
         return this.factor(column, levels);
@@ -157,6 +159,7 @@ class Decoder {
   }
 
   private factor(column: Vector, levels: number | undefined): (string | null)[] {
+    this.lose("FACTOR", "a factor is read as text, without its levels.");
     const node = levels === undefined ? undefined : this.manifest.nodes[levels]?.vector;
     const names = node?.logical === "string" ? [...this.column(node)] : this.refuse("its levels are not text");
     return Array.from(stored(column), (code) =>
