@@ -23,6 +23,8 @@ WIDTH = 3
 TASKS = 6 + WIDTH
 WAVES = 2
 RUNS = 200
+RUN_MB = 110
+"""What a run takes of memory, with command line, orchestrator, hosts and workers."""
 TAGGED = 4
 """Of so many runs one tags the first run of its flow, so that many do so at the same time."""
 FLOWS = {"python": "OfPython", "r": "OfR", "mixed": "OfBoth"}
@@ -267,8 +269,15 @@ def new_tally() -> Tally:
 
 
 def campaign(scale: float) -> Tally:
-    """Has 200 runs at once in one store at scale 1."""
+    """Has 200 runs at once in one store at scale 1, as far as there is memory for them."""
     tally = new_tally()
     count = max(len(FLOWS), round(RUNS * scale))
-    crowd(outcomes(), count, count, tally)
+    crowd(outcomes(), count, min(count, _room()), tally)
     return tally
+
+
+def _room() -> int:
+    """Tells how many runs the memory of this machine has room for at once."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    return available // 1024 // RUN_MB
