@@ -111,7 +111,8 @@ def test_the_lease_of_another_task_is_refused(door: Door, method: MethodDescript
 
     def reason(worker: HandWorker | None) -> str:
         token = worker.task.lease.lease_token if worker is not None else b""
-        return refusal(door.call, method, door.one.session, lease_token=token).reason
+        reason: str = refusal(door.call, method, door.one.session, lease_token=token).reason
+        return reason
 
     assert reason(door.two) == "TOKEN_SCOPE"
     assert reason(door.ended) == "TOKEN_UNKNOWN"  # its process has ended, too
