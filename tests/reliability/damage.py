@@ -247,9 +247,7 @@ class RReader:
 
     def close(self) -> None:
         """Ends the session."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.communicate(timeout=30)
 
 
 def flip_objects_and_logs(

@@ -352,7 +352,11 @@ def _start(home: Path) -> _Open:
     server = ServerProcess(home)
     from instep._rpc import Connection  # 60 ms, while the server starts
 
-    address = server.address()
+    try:
+        address = server.address()
+    except BaseException:
+        server.stop()
+        raise
     connection = Connection(
         address.target, address.token, call_seconds=address.call_seconds, pause=server.outlives
     )
