@@ -30,9 +30,12 @@ STORM_LOOK_SECONDS = 0.003
 RESUME_PART = 0.5
 """What a resume writes, at most, of what a run does: it takes over what was done."""
 END_SECONDS = 30
-KILL_CHANCE = 0.5
-WORKER_SECONDS = 0.03
-"""How long a worker of the storm lives, about."""
+KILL_CHANCE = {"fork": 0.5, "spawn": 0.5, "reuse": 0.9}
+"""How likely a worker is killed. Few run all tasks where they are reused."""
+TASK_SECONDS = 0.03
+"""How long a task of the storm waits."""
+WORKER_SECONDS = 0.05
+"""How long its worker lives, about."""
 ISOLATIONS = ("fork", "fork", "reuse", "fork", "fork", "spawn")
 STORM_RUNS = 3
 STORM_KILLS = 60
@@ -221,6 +224,7 @@ class Storm:
         seed: Decides which worker is killed, and how long after it was found.
         strike: Does so, and tells which were struck.
         seconds: How long a worker lives, about.
+        chance: How likely each is killed.
     """
 
     def __init__(
@@ -229,9 +233,11 @@ class Storm:
         seed: int,
         strike: Callable[[Family, list[int]], list[int]] = Family.strike,
         seconds: float = WORKER_SECONDS,
+        chance: float = KILL_CHANCE["fork"],
     ) -> None:
         self.subject = subject
         self.kills = 0
+        self._chance = chance
         self._strike = strike
         self._seconds = seconds
         self.wrong: list[str] = []
@@ -281,7 +287,7 @@ class Storm:
             return done.result()
 
     def _is_next(self) -> bool:
-        return self._rng.random() < KILL_CHANCE
+        return self._rng.random() < self._chance
 
 
 def measured(subject: Subject, wave: int) -> tuple[Measure, Outcome]:
@@ -329,8 +335,8 @@ def trials(language: str, known: Peace, seeds: range, tally: Tally) -> None:
 def storm(language: str, known: Peace, seed: int, kills: int, tally: Tally) -> None:
     """Kills many workers of one run, and tells the tally."""
     isolation = ISOLATIONS[seed % len(ISOLATIONS)]
-    with subject(language, STORM_WIDTH, isolation) as disturbed:
-        blown = Storm(disturbed, seed)
+    with subject(language, STORM_WIDTH, isolation, TASK_SECONDS) as disturbed:
+        blown = Storm(disturbed, seed, chance=KILL_CHANCE[isolation])
         blown.carry_out(known.outcomes[0], kills)
     tally.add(f"kill -9 of a worker, {isolation}", LANGUAGES[language], RETRIED, blown.kills)
     for finding in blown.wrong:
