@@ -65,13 +65,22 @@ translate_decoding <- function(decoding, name, heed, error_call) {
     error = \(cnd) abort_value_decode(list(code = "FAILED"), name, error_call, parent = cnd)
   )
   if (!is.null(decoded$raised)) {
-    decoded$raised$artifact <- decoded$raised$artifact %||% name
-    stop(decoded$raised)
+    stop(with_artifact(decoded$raised, name))
   }
   if (!is.null(decoded$error)) abort_value_decode(decoded$error, name, error_call, parent = decoded$error$parent)
   named <- lapply(losses, \(loss) utils::modifyList(loss, list(path = paste0("self$", name, loss$path))))
   heed(distinct_losses(named), name)
   decoded
+}
+
+# An error of ours that tells which artifact could not be read.
+with_artifact <- function(condition, name) {
+  if (is.null(condition$artifact)) {
+    condition$artifact <- name
+    condition$body <- c(x = condition$message, condition$body)
+    condition$message <- cli::format_inline("Can't read artifact {.field {name}}.")
+  }
+  condition
 }
 
 # `error$path` has the steps inside the artifact, when they are known. What broke the rules of the format is a sentence

@@ -6,6 +6,7 @@ what is new, by offset. At the end the orchestrator takes the rest from the file
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 from instep._session import Session
@@ -40,6 +41,7 @@ class LogSender:
         files = {"STDOUT": stdout_file, "STDERR": stderr_file}
         self._streams = [_Stream(name, file) for name, file in files.items() if file]
         self.interval = INTERVAL
+        self._sending = threading.Lock()  # at the end of a task, both its threads send
 
     def send_new(self) -> None:
         """Sends what was written since the last time, at most 256 KiB of each stream.
@@ -61,6 +63,10 @@ class LogSender:
 
     def _send_piece(self, stream: _Stream, *, budget: float | None) -> bool:
         """Sends one piece. False: there was nothing to send."""
+        with self._sending:
+            return self._send_next(stream, budget)
+
+    def _send_next(self, stream: _Stream, budget: float | None) -> bool:
         data = b"" if stream.closed else _read(stream.file, stream.offset)
         if not data:
             return False

@@ -113,6 +113,8 @@ class LineProgress:
             lines.setdefault(line.task_id, []).append(line)
         for event in response.events:
             is_start = self._view.is_start(event)
+            if is_start:  # told here, it does not depend on how many events come at once
+                self._show_finished(event.at_unix_ms)
             self._view.apply(event)
             if is_start:
                 self._show_start(event)
@@ -122,9 +124,8 @@ class LineProgress:
             self._show(event)
         for rest in lines.values():
             self._show_lines(rest, time.time_ns() // 1_000_000)
-        for step in self._view.newly_finished():
-            for text in reuse_texts(step):
-                self._say(response.events[-1].at_unix_ms, f"Step {step.name}: {text}")
+        if response.events:
+            self._show_finished(response.events[-1].at_unix_ms)
         self._write()
 
     def notice(self, text: str) -> None:
@@ -145,6 +146,11 @@ class LineProgress:
         if run is not None:
             self._say(run.finished_unix_ms, end_text(run))
             self._write()
+
+    def _show_finished(self, unix_ms: int) -> None:
+        for step in self._view.newly_finished():
+            for text in reuse_texts(step):
+                self._say(unix_ms, f"Step {step.name}: {text}")
 
     def _show_start(self, event: Event) -> None:
         again = f" again (attempt {event.attempt})" if event.attempt else ""

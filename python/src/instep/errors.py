@@ -340,6 +340,10 @@ class StoreFullError(StoreError):
     """The store or the database has no room left."""
 
 
+class StoreUnusableError(StoreError):
+    """The store can't be used: it is damaged, read-only, or of another version."""
+
+
 class UploadUnknownError(StoreError):
     """The upload is not known; it must be prepared again."""
 
@@ -432,6 +436,6 @@ REASONS: Mapping[str, type[InstepError]] = {
     "TAG_INVALID": TagInvalidError,
     "DECORATOR_INVALID": DecoratorInvalidError,
     "ORIGIN_UNKNOWN": OriginUnknownError,
-    "STORE_UNUSABLE": StoreError,
+    "STORE_UNUSABLE": StoreUnusableError,
 }
 """The class for each reason of the protocol, by its name without the prefix ``ERROR_REASON_``."""

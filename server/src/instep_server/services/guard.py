@@ -176,9 +176,10 @@ def unary(
 
     def decorate(handle: Callable[[S, Q, Grant], A]) -> Callable[[S, Q, Context], Awaitable[A]]:
         @functools.wraps(handle)
-        async def call(self: S, request: Q, context: Context) -> A:
+        async def call(self: S, request: Q | Malformed, context: Context) -> A:
             try:
-                return handle(self, request, self.authorize(context, kinds))
+                grant = self.authorize(context, kinds)
+                return handle(self, _checked(request), grant)
             except Exception as err:  # noqa: BLE001 - every error becomes a status here, at the boundary
                 await refuse(context, err)
 
