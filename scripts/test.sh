@@ -8,7 +8,7 @@ typescript=$?
 scripts/test_r.sh
 r=$?
 # Tests of commands wait more than they compute, so two for each core; one that has none left takes half of another's.
-.venv/bin/python -m pytest -n $((2 * $(nproc))) --dist worksteal -q
+.venv/bin/python -m pytest -n $((2 * $(nproc))) --dist worksteal -q --durations=40
 python=$?
 
 echo
