@@ -19,10 +19,13 @@ step_code <- function(reference, folder) {
 
 code_digest <- function(fun) {
   tryCatch(
-    rlang::hash(walk_code(fun)$texts),
+    object_hash(walk_code(fun)$texts),
     error = \(e) "" # such as a promise that fails: then nobody knows what the step would do
   )
 }
+
+# Not by rlang::hash(): rlang loads cli, which starts a thread, and a host must have one alone when it forks.
+object_hash <- function(value) blake3_(serialize(value, NULL, xdr = FALSE))
 
 # Walks through a function, or anything that has functions in it. Answers with what was found: `texts`, which stand for
 # its code, and `globals`, the names of the objects in the global environment that it may reach.
@@ -55,10 +58,10 @@ walk_value <- function(walk, name, value) {
     walk_environment(walk, name, value)
   } else if (is.list(value)) {
     plain <- unclass(value)
-    note_code(walk, name, rlang::hash(list(class(value), names(plain), length(plain))))
+    note_code(walk, name, object_hash(list(class(value), names(plain), length(plain))))
     for (i in seq_along(plain)) walk_value(walk, paste0(name, "[", i, "]"), plain[[i]])
   } else {
-    note_code(walk, name, rlang::hash(value))
+    note_code(walk, name, object_hash(value))
   }
 }
 
@@ -151,7 +154,7 @@ code_file_digest <- function(file, name) {
   tryCatch(
     {
       visit(file)
-      rlang::hash(c(name, texts))
+      object_hash(c(name, texts))
     },
     error = \(e) ""
   )

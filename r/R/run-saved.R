@@ -56,7 +56,7 @@ save_flow <- function(flow, store, call = parent.frame()) {
   reached <- reached_objects(list(unclass(flow), types), call)
   saved <- list(flow = flow, types = types, objects = reached$objects)
   packages <- attached_packages()
-  folder <- file.path(store, "session", paste0(flow$name, "-", substr(rlang::hash(list(reached$texts, packages)), 1L, 12L)))
+  folder <- file.path(store, "session", paste0(flow$name, "-", substr(object_hash(list(reached$texts, packages)), 4L, 15L)))
   script <- file.path(folder, "flow.R")
   if (!file.exists(script)) {
     dir.create(folder, recursive = TRUE, mode = "0700", showWarnings = FALSE)

@@ -26,6 +26,7 @@ need_build = pytest.mark.skipif(
 @need_r
 @pytest.mark.parametrize("language", COMMANDS)
 def test_worker_passes_all_scenarios(language: str) -> None:
+    """I3, I7, I10, I12, I13, I16: the rules of the kit hold for every call of every scenario."""
     known = KNOWN_FAILING / f"{language}.txt"
     options = ["--jobs", "2", "--known-failing", str(known), "--file", str(FILES[language])]
     assert main(["worker", *options, "--", *COMMANDS[language]]) == 0

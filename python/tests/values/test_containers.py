@@ -57,6 +57,7 @@ def test_container_comes_back_equal_in_types_and_values(round_trip: Any, value: 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(VALUES)
 def test_encoding_twice_gives_the_same_digest(value: object) -> None:
+    """I18."""
     assert encode(value).digest == encode(value).digest
 
 
