@@ -136,7 +136,11 @@ class Evidence:
                 if not _OBJECT.fullmatch(str(path.relative_to(self.root / "objects"))):
                     yield f"{path} was left among the objects"
         for folder in ("owners", "spool", "tmp"):
-            yield from (f"{path} was left" for path in (self.root / folder).glob("*"))
+            yield from (
+                f"{path} was left"
+                for path in (self.root / folder).glob("*")
+                if path.suffix != ".new"  # of a server that was killed as it started: removed when it is old
+            )
         with closing(self._connect()) as db:
             yield from (
                 f"integrity_check: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"

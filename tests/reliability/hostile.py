@@ -276,6 +276,7 @@ class Siege:
                         attacks += monstrous(rig, attacker)
                     answers += send(channel, attacks)
                     attacker.exit()
+                    victim.call("Heartbeat", seq=number + 2, phase=worker_service_pb2.ATTEMPT_PHASE_RUNNING)
             victim.succeed("of the victim", outputs={"trace": "victim's"})
             victim.exit()
             assert rig.artifacts(ended, "1") == kept == {"trace": "first"}, "an artifact has changed"

@@ -59,6 +59,9 @@ async def recover(db: Database, home: Home, now_ms: Callable[[], int]) -> None:
         end_leftovers(home.spool(owner))
         if owner in unfinished:
             await db.write(lambda connection, owner=owner: _end_runs(connection, owner, home, now_ms()))  # type: ignore[misc]
+        end_leftovers(
+            home.spool(owner)
+        )  # again: what was just being started, in the middle of exec, shows nothing yet
         home.clear(owner)
 
 
