@@ -148,10 +148,11 @@ class Evidence:
             yield from (f"foreign_key_check: {row}" for row in db.execute("PRAGMA foreign_key_check"))
             yield from self._states(db)
             yield from self._artifacts(db)
+            # By the attempt: a task whose run was cancelled meanwhile counts as cancelled all the same.
             done = set(
                 db.execute(
-                    "SELECT runs.number, tasks.number FROM tasks JOIN runs ON runs.id = tasks.run"
-                    f" WHERE tasks.state = {TaskState.SUCCEEDED}"
+                    "SELECT runs.number, attempts.task FROM attempts JOIN runs ON runs.id = attempts.run"
+                    f" WHERE attempts.state = {AttemptState.SUCCEEDED}"
                 )
             )
             yield from (
