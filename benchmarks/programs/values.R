@@ -55,7 +55,7 @@ write_frame <- function(folder, repeats) {
 }
 
 read_frame <- function(folder, repeats) {
-  file <- list.files(file.path(folder, "python"), recursive = TRUE, full.names = TRUE) # one blob
+  file <- list.files(file.path(folder, "python", "b3"), recursive = TRUE, full.names = TRUE) # one blob
   alternate(
     repeats,
     instep = \() seconds(load_value(folder, "python")),
